@@ -1,0 +1,443 @@
+//! A prepared schema × bytes → what the resource is, or why it does not pass.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::digest::Digest;
+use crate::document::{Document, Items, Node, ParseError, ParseErrorKind, Type};
+use crate::explain::{self, Finding};
+use crate::limits;
+use crate::pointer::Pointer;
+use crate::problem::Code;
+use crate::schema::{PreparedSchema, RESERVED_MEMBER, RESOURCE_KEYWORD, Segment, quoted};
+use crate::violation::{Violation, ViolationCode, Violations};
+
+/// How a check reports.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CheckOptions {
+    /// Put the value that was found into a violation's `detail`, cut to
+    /// [`limits::QUOTED_BYTES`]. Off, so that payloads stay out of logs and reports.
+    pub show_values: bool,
+}
+
+/// What the gate reads off a resource that passes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Checked {
+    /// What the id's path leads to.
+    pub id: String,
+    /// What the name's path leads to, if that is a string.
+    pub name: Option<String>,
+    /// The values of the important fields, in the declared order.
+    pub important_fields: Vec<Value>,
+    /// Equal for equal resources, and only for them.
+    pub digest: Digest,
+}
+
+/// One resource of a bulk that passes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedItem {
+    /// What the id's path leads to.
+    pub id: String,
+    /// What the name's path leads to, if that is a string.
+    pub name: Option<String>,
+    /// Equal for equal resources, and only for them.
+    pub digest: Digest,
+    /// Where the resource's text stands in the payload, in bytes.
+    pub range: Range<usize>,
+}
+
+/// Why a payload does not pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rejection {
+    /// It is no JSON text, or one that two parsers could read differently.
+    Unreadable(ParseError),
+    /// It, or one resource in it, is over a limit.
+    TooLarge {
+        /// The limit, in bytes or levels.
+        limit: usize,
+        /// The resource in a bulk.
+        item: Option<usize>,
+        /// What the limit counts and what was found.
+        detail: String,
+    },
+    /// It does not pass the schema, or has no usable id.
+    Invalid(Violations),
+}
+
+impl Rejection {
+    /// The problem's code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Unreadable(ParseError { kind: ParseErrorKind::DuplicateMember, .. }) => Code::DuplicateMember,
+            Self::Unreadable(_) => Code::MalformedJson,
+            Self::TooLarge { .. } => Code::TooLarge,
+            Self::Invalid(violations) => {
+                let all = |code| violations.list.iter().all(|violation| violation.code == code);
+                let ids = |violation: &Violation| {
+                    matches!(violation.code, ViolationCode::MissingId | ViolationCode::DuplicateId)
+                };
+                if all(ViolationCode::DuplicateId) {
+                    Code::DuplicateId
+                } else if violations.list.iter().all(ids) {
+                    Code::MissingId
+                } else {
+                    Code::PayloadInvalid
+                }
+            }
+        }
+    }
+
+    /// The violations, if that is what it is about.
+    pub fn violations(&self) -> &[Violation] {
+        match self {
+            Self::Invalid(violations) => &violations.list,
+            _ => &[],
+        }
+    }
+}
+
+impl From<ParseError> for Rejection {
+    fn from(error: ParseError) -> Self {
+        match error.kind {
+            ParseErrorKind::TooDeep { limit } => Self::TooLarge {
+                limit,
+                item: None,
+                detail: format!(
+                    "the payload is nested more than {limit} levels deep, at line {}, column {}",
+                    error.position.line, error.position.column
+                ),
+            },
+            ParseErrorKind::TooLong { limit } => too_long(limit, None),
+            _ => Self::Unreadable(error),
+        }
+    }
+}
+
+fn too_long(limit: usize, item: Option<usize>) -> Rejection {
+    let what = match item {
+        Some(item) => format!("item {item}"),
+        None => "the payload".to_owned(),
+    };
+    Rejection::TooLarge { limit, item, detail: format!("{what} is longer than {limit} bytes") }
+}
+
+impl PreparedSchema {
+    /// Checks one resource.
+    ///
+    /// ```
+    /// # use tidegate_core::{CheckOptions, PreparedSchema, problem::Code};
+    /// # let schema = PreparedSchema::prepare(br#"{"type": "object",
+    /// #   "properties": {"employeeId": {"type": "string"}, "salary": {"type": "number"}},
+    /// #   "resmo": {"id": "employeeId"}}"#).unwrap();
+    /// let options = CheckOptions::default();
+    /// let checked = schema.check(br#"{"employeeId": "1", "salary": 10}"#, options).unwrap();
+    /// assert_eq!(checked.id, "1");
+    ///
+    /// let rejection = schema.check(br#"{"employeeId": "1", "salry": 10}"#, options).unwrap_err();
+    /// assert_eq!(rejection.code(), Code::PayloadInvalid);
+    /// let violation = &rejection.violations()[0];
+    /// assert_eq!(violation.pointer, "#/salry");
+    /// assert_eq!(violation.detail, "unknown field; did you mean `salary`?");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Why it does not pass, with every violation up to [`limits::VIOLATIONS`].
+    pub fn check(&self, payload: &[u8], options: CheckOptions) -> Result<Checked, Rejection> {
+        let (document, item) = self.pass(payload, options)?;
+        let CheckedItem { id, name, digest, .. } = item;
+        Ok(Checked { id, name, important_fields: self.important_fields(document.root()), digest })
+    }
+
+    /// Checks one resource as if it were a bulk's only item: without its important fields.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    pub fn check_one(&self, payload: &[u8], options: CheckOptions) -> Result<CheckedItem, Rejection> {
+        self.pass(payload, options).map(|(_, item)| item)
+    }
+
+    fn pass<'p>(&self, payload: &'p [u8], options: CheckOptions) -> Result<(Document<'p>, CheckedItem), Rejection> {
+        if payload.len() > limits::RESOURCE_BYTES {
+            return Err(too_long(limits::RESOURCE_BYTES, None));
+        }
+        let document = Document::parse(payload)?;
+        match self.judge(&document, 0..payload.len()) {
+            Ok(item) => Ok((document, item)),
+            Err(refused) => Err(Rejection::Invalid(self.violations(&document, refused, options, None))),
+        }
+    }
+
+    /// Checks a bulk: an array of resources, no two with the same id.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not pass: every fault of every item, up to [`limits::BULK_FAULTS`] in all.
+    pub fn check_bulk(&self, payload: &[u8], options: CheckOptions) -> Result<Vec<CheckedItem>, Rejection> {
+        if payload.len() > limits::BULK_BYTES {
+            return Err(too_long(limits::BULK_BYTES, None));
+        }
+        let Some(mut items) = Items::of(payload)? else {
+            // Unreadable comes first, whatever it was going to be.
+            let found = Document::parse(payload)?.root().kind();
+            let detail = format!("a bulk is an array of objects, found {}", found.name());
+            let finding = Finding::new(Pointer::root(), Pointer::root(), ViolationCode::WrongType, detail);
+            let list = vec![finding.into_violation(None)];
+            return Err(Rejection::Invalid(Violations { list, truncated: false, invalid_items: 0 }));
+        };
+        let mut document = Document::default();
+        let mut checked: Vec<CheckedItem> = Vec::new();
+        let mut places: BTreeMap<String, usize> = BTreeMap::new();
+        let mut faults = Violations::default();
+        let mut index = 0;
+        while let Some(range) = items.next_into(&mut document)? {
+            if range.len() > limits::RESOURCE_BYTES {
+                return Err(too_long(limits::RESOURCE_BYTES, Some(index)));
+            }
+            match self.judge(&document, range) {
+                Ok(item) => {
+                    if let Some(&before) = places.get(&item.id) {
+                        faults.invalid_items += 1;
+                        faults.add(Violations {
+                            list: vec![self.duplicate(before).into_violation(Some(index))],
+                            ..Violations::default()
+                        });
+                    } else {
+                        places.insert(item.id.clone(), index);
+                        checked.push(item);
+                    }
+                }
+                Err(refused) => {
+                    faults.invalid_items += 1;
+                    // Beyond the budget it only matters that there are more.
+                    if faults.list.len() < limits::BULK_FAULTS {
+                        faults.add(self.violations(&document, refused, options, Some(index)));
+                    } else {
+                        faults.truncated = true;
+                    }
+                }
+            }
+            index += 1;
+        }
+        if faults.invalid_items > 0 { Err(Rejection::Invalid(faults)) } else { Ok(checked) }
+    }
+
+    /// The first phase: a plain yes, with what a resource is, or no.
+    fn judge(&self, document: &Document<'_>, range: Range<usize>) -> Result<CheckedItem, Refused> {
+        let root = document.root();
+        document.refuel(limits::VALIDATION_FUEL, false);
+        let valid = self.validator().is_valid(root);
+        if document.exhausted() {
+            return Err(Refused::TooComplex);
+        }
+        let reserved = root.member(RESERVED_MEMBER).is_some();
+        let id = self.id(root).filter(|_| valid && !reserved).ok_or(Refused::Invalid { valid })?;
+        Ok(CheckedItem { id: id.to_owned(), name: self.display_name(root), digest: Digest::of(root), range })
+    }
+
+    fn id<'a>(&self, root: Node<'a>) -> Option<&'a str> {
+        let id = self.id_path().walk(root)?.string()?;
+        (!id.is_empty() && (id.len() <= limits::ID_CHARS || id.chars().count() <= limits::ID_CHARS)).then_some(id)
+    }
+
+    /// The second phase: every reason, in words.
+    fn violations(&self, document: &Document<'_>, refused: Refused, options: CheckOptions, item: Option<usize>) -> Violations {
+        let root = document.root();
+        let mut findings = match refused {
+            Refused::TooComplex => vec![Finding::new(
+                Pointer::root(),
+                Pointer::root(),
+                ViolationCode::TooComplex,
+                "judging this payload by this schema costs more than is spent on one payload",
+            )],
+            Refused::Invalid { valid: true } => Vec::new(),
+            Refused::Invalid { valid: false } => explain::explain(self, document),
+        };
+        if root.member(RESERVED_MEMBER).is_some() {
+            explain::reserved(&mut findings);
+        }
+        if root.kind() == Type::Object && !matches!(refused, Refused::TooComplex) && self.id(root).is_none() {
+            self.missing_id(root, &mut findings);
+        }
+        let truncated = findings.len() > limits::VIOLATIONS;
+        findings.truncate(limits::VIOLATIONS);
+        let list = findings
+            .into_iter()
+            .map(|mut finding| {
+                if options.show_values {
+                    show_value(&mut finding, root);
+                }
+                finding.into_violation(item)
+            })
+            .collect();
+        Violations { list, truncated, invalid_items: 1 }
+    }
+
+    /// Says why there is no id, unless another violation says so already.
+    fn missing_id(&self, root: Node<'_>, findings: &mut Vec<Finding>) {
+        let path = self.id_path();
+        let pointer = path.segments().iter().fold(Pointer::root(), |pointer, segment| match segment {
+            Segment::Name(name) => pointer.name(name),
+            Segment::Index(index) => usize::try_from(*index).map_or_else(|_| pointer.clone(), |index| pointer.index(index)),
+        });
+        let said = findings.iter().any(|finding| {
+            pointer.is_within(&finding.pointer) && !finding.pointer.as_str().is_empty()
+                || finding.missing.as_ref().is_some_and(|name| pointer.is_within(&finding.pointer.name(name)))
+        });
+        if said {
+            return;
+        }
+        let found = path.walk(root);
+        let what = match found {
+            None => "found nothing".to_owned(),
+            Some(node) => match node.string() {
+                Some("") => "found an empty one".to_owned(),
+                Some(id) => format!("found one of {} characters", id.chars().count()),
+                None => format!("found {}", node.kind().name()),
+            },
+        };
+        let detail = format!(
+            "the id at {} is a non-empty string of at most {} characters; {what}",
+            quoted(path.text()),
+            limits::ID_CHARS
+        );
+        let at = if found.is_some() { pointer } else { Pointer::root() };
+        let schema_pointer = Pointer::root().name(RESOURCE_KEYWORD).name("id");
+        let mut finding = Finding::new(at, schema_pointer, ViolationCode::MissingId, detail);
+        RESOURCE_KEYWORD.clone_into(&mut finding.keyword);
+        findings.push(finding);
+    }
+
+    fn duplicate(&self, before: usize) -> Finding {
+        let schema_pointer = Pointer::root().name(RESOURCE_KEYWORD).name("id");
+        let detail = format!("item {before} has the same id");
+        let mut finding = Finding::new(Pointer::root(), schema_pointer, ViolationCode::DuplicateId, detail);
+        RESOURCE_KEYWORD.clone_into(&mut finding.keyword);
+        finding
+    }
+}
+
+/// Why the first phase said no.
+#[derive(Debug, Clone, Copy)]
+enum Refused {
+    Invalid {
+        /// It passes the schema; something else is wrong.
+        valid: bool,
+    },
+    TooComplex,
+}
+
+impl Violations {
+    fn add(&mut self, other: Self) {
+        self.truncated |= other.truncated;
+        let room = limits::BULK_FAULTS.saturating_sub(self.list.len());
+        self.truncated |= other.list.len() > room;
+        self.list.extend(other.list.into_iter().take(room));
+    }
+}
+
+fn show_value(finding: &mut Finding, root: Node<'_>) {
+    if let Some(node) = explain::locate(root, &finding.pointer).filter(|node| !matches!(node.kind(), Type::Object | Type::Array)) {
+        finding.detail = format!("{} (found {})", finding.detail, quoted(&node.to_text()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn codes(schema: &Value, payload: &Value) -> Vec<(String, &'static str)> {
+        let schema = PreparedSchema::prepare(schema.to_string().as_bytes()).unwrap();
+        match schema.check(payload.to_string().as_bytes(), CheckOptions::default()) {
+            Ok(_) => Vec::new(),
+            Err(rejection) => {
+                rejection.violations().iter().map(|violation| (violation.pointer.clone(), violation.code.as_str())).collect()
+            }
+        }
+    }
+
+    /// A recursion through two alternatives: collecting every error would double with each level.
+    #[test]
+    fn alternatives_in_alternatives_are_explained_in_bounded_time() {
+        let branch = |name: &str| json!({ "properties": { "a": { "$ref": "#/$defs/node" } }, "required": [name] });
+        let schema = json!({
+            "type": "object",
+            "properties": { "id": { "type": "string" }, "tree": { "$ref": "#/$defs/node" } },
+            "$defs": { "node": { "anyOf": [branch("x"), branch("y")] } },
+            "resmo": { "id": "id" }
+        });
+        let mut tree = json!({});
+        for _ in 0..100 {
+            tree = json!({ "a": tree });
+        }
+        assert_eq!(codes(&schema, &json!({ "id": "1", "tree": tree })), [("#/tree".to_owned(), "no-alternative")]);
+    }
+
+    /// Every reference in a chain doubles the work; a validator does not remember these.
+    #[test]
+    fn chains_that_double_are_refused() {
+        for keyword in ["allOf", "anyOf", "oneOf"] {
+            let mut defs = serde_json::Map::new();
+            for level in 0..40 {
+                let next = json!({ "$ref": format!("#/$defs/d{}", level + 1) });
+                defs.insert(format!("d{level}"), json!({ keyword: [next, next] }));
+            }
+            defs.insert("d40".to_owned(), json!({ "type": "string" }));
+            let schema = json!({
+                "type": "object", "properties": { "id": { "$ref": "#/$defs/d0" } }, "$defs": defs, "resmo": { "id": "id" }
+            });
+            let problems = PreparedSchema::prepare(schema.to_string().as_bytes()).unwrap_err();
+            assert_eq!(problems[0].code, crate::ProblemCode::TooComplex, "{keyword}");
+        }
+    }
+
+    /// The same chain through members of different names is no more work for any one place, but a
+    /// compiler that inlined references would never end.
+    #[test]
+    fn chains_through_members_are_let_in() {
+        let mut defs = serde_json::Map::new();
+        for level in 0..40 {
+            let next = json!({ "$ref": format!("#/$defs/d{}", level + 1) });
+            defs.insert(format!("d{level}"), json!({ "type": "object", "properties": { "l": next, "r": next } }));
+        }
+        defs.insert("d40".to_owned(), json!({ "type": "string" }));
+        let schema = json!({
+            "type": "object",
+            "properties": { "id": { "type": "string" }, "tree": { "$ref": "#/$defs/d0" } },
+            "$defs": defs, "resmo": { "id": "id" }
+        });
+        assert_eq!(codes(&schema, &json!({ "id": "1", "tree": { "l": { "r": 1 } } })), [("#/tree/l/r".to_owned(), "wrong-type")]);
+    }
+
+    #[test]
+    fn a_long_list_of_faults_is_cut() {
+        let schema = json!({
+            "type": "object",
+            "properties": { "id": { "type": "string" }, "list": { "items": { "type": "string" } } },
+            "resmo": { "id": "id" }
+        });
+        let list: Vec<_> = (0..100_000).collect();
+        let found = codes(&schema, &json!({ "id": "1", "list": list }));
+        assert_eq!(found.len(), limits::VIOLATIONS);
+        assert_eq!(found[99].0, "#/list/99");
+    }
+
+    #[test]
+    fn unknown_names_do_not_blow_up_the_report() {
+        let schema = json!({ "type": "object", "properties": { "id": { "type": "string" } }, "resmo": { "id": "id" } });
+        let schema = PreparedSchema::prepare(schema.to_string().as_bytes()).unwrap();
+        let payload = json!({ "id": "1", "n".repeat(900_000): { "x": 1 } }).to_string();
+        let rejection = schema.check(payload.as_bytes(), CheckOptions::default()).unwrap_err();
+        let report = serde_json::to_string(&ProblemDetails::from(rejection)).unwrap();
+        assert!(report.len() < 2000, "{}", report.len());
+    }
+
+    use crate::report::ProblemDetails;
+}

@@ -1,0 +1,183 @@
+//! One digest for one JSON value, whatever its spelling.
+//!
+//! Two payloads are the same resource exactly when their digests are equal: white space, the order
+//! of members, escapes in strings and the spelling of numbers make no difference, everything else
+//! does. RFC 8785 would not do, as it takes every number for a double: 9007199254740992 and
+//! 9007199254740993 would be the same.
+//!
+//! # The digest, exactly
+//!
+//! It is the 32-byte BLAKE3 hash, written as 64 lower-case hexadecimal digits, of the byte `0x01`
+//! (the version of this definition) followed by the encoding of the value. Lengths and counts are
+//! 8 bytes, big-endian. An encoding begins with one byte for the type:
+//!
+//! | value | encoding |
+//! | --- | --- |
+//! | `null`, `false`, `true` | `n`, `f`, `t` |
+//! | a number whose value is an integer from −2⁶³ to 2⁶⁴ − 1, however it is spelled | `i`, then the integer as 16 bytes, big-endian two's complement |
+//! | any other number | `d`, then the nearest IEEE 754 double's 8 bytes, big-endian |
+//! | a string | `s`, the length of its UTF-8 text in bytes, the text |
+//! | an array | `a`, the number of its elements, the elements' encodings |
+//! | an object | `o`, the number of its members, then for each member, in ascending order of the bytes of the names' UTF-8 text: the length of the name in bytes, the name, the value's encoding |
+//!
+//! A double that is an integer in that range is encoded as the integer. Names and strings are taken
+//! after unescaping and are not normalised in any other way.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::document::{Document, Node, Number, Type};
+
+/// A resource's digest. It prints as 64 hexadecimal digits.
+///
+/// ```
+/// use tidegate_core::{digest::Digest, document::Document};
+///
+/// let digest = |text: &str| Digest::of(Document::parse(text.as_bytes()).unwrap().root());
+/// assert_eq!(digest(r#"{"a": 1230.0, "b": "é"}"#), digest(r#"{"b":"\u00e9","a":1.23e3}"#));
+/// assert_ne!(digest("9007199254740992"), digest("9007199254740993"));
+/// assert_eq!(
+///     digest("{}").to_string(),
+///     "2de6ca68873def2476d76525d0b27e963bd6b3fdf883732a799afb03d3cfd7b3"
+/// );
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+const VERSION: u8 = 1;
+
+impl Digest {
+    /// The digest of a value.
+    pub fn of(node: Node<'_>) -> Self {
+        let mut sink = Sink { hasher: blake3::Hasher::new(), buffer: [0; 1024], len: 0 };
+        sink.write(&[VERSION]);
+        sink.value(node);
+        sink.flush();
+        Self(*sink.hasher.finalize().as_bytes())
+    }
+
+    /// The digest of a JSON text, if it is one.
+    pub fn of_text(text: &[u8]) -> Option<Self> {
+        Document::parse(text).ok().map(|document| Self::of(document.root()))
+    }
+
+    /// The plain BLAKE3 hash of bytes: of a schema's text, whose spelling does matter.
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
+        Self(*blake3::hash(bytes).as_bytes())
+    }
+
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// A digest from its 32 bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&blake3::Hash::from_bytes(self.0).to_hex())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Why a text is no digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a digest is 64 lower-case hexadecimal digits")]
+pub struct ParseDigestError;
+
+impl FromStr for Digest {
+    type Err = ParseDigestError;
+
+    fn from_str(text: &str) -> Result<Self, ParseDigestError> {
+        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return Err(ParseDigestError);
+        }
+        blake3::Hash::from_hex(text).map(|hash| Self(*hash.as_bytes())).map_err(|_| ParseDigestError)
+    }
+}
+
+impl serde::Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Collects small writes: the hash is slow on single bytes.
+struct Sink {
+    hasher: blake3::Hasher,
+    buffer: [u8; 1024],
+    len: usize,
+}
+
+impl Sink {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(room) = self.buffer.get_mut(self.len..self.len + bytes.len()) {
+            room.copy_from_slice(bytes);
+            self.len += bytes.len();
+            return;
+        }
+        self.flush();
+        if let Some(room) = self.buffer.get_mut(..bytes.len()) {
+            room.copy_from_slice(bytes);
+            self.len = bytes.len();
+        } else {
+            self.hasher.update(bytes);
+        }
+    }
+
+    fn flush(&mut self) {
+        self.hasher.update(self.buffer.get(..self.len).unwrap_or_default());
+        self.len = 0;
+    }
+
+    fn tag_len(&mut self, tag: u8, len: usize) {
+        self.write(&[tag]);
+        self.write(&(len as u64).to_be_bytes());
+    }
+
+    fn value(&mut self, node: Node<'_>) {
+        match node.kind() {
+            Type::Null => self.write(b"n"),
+            Type::Boolean => self.write(if node.boolean() == Some(true) { b"t" } else { b"f" }),
+            Type::Number => match node.number() {
+                Some(Number::Integer(integer)) => {
+                    self.write(b"i");
+                    self.write(&integer.to_be_bytes());
+                }
+                Some(Number::Double(double)) => {
+                    self.write(b"d");
+                    self.write(&double.to_be_bytes());
+                }
+                None => {}
+            },
+            Type::String => {
+                let text = node.string().unwrap_or_default();
+                self.tag_len(b's', text.len());
+                self.write(text.as_bytes());
+            }
+            Type::Array => {
+                self.tag_len(b'a', node.len());
+                for element in node.elements() {
+                    self.value(element);
+                }
+            }
+            Type::Object => {
+                self.tag_len(b'o', node.len());
+                for (name, value) in node.sorted_members() {
+                    self.write(&(name.len() as u64).to_be_bytes());
+                    self.write(name.as_bytes());
+                    self.value(value);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! Bytes → a document that the validator, the paths, the digest and the diff read in place.
+//!
+//! A [`Document`] is flat: one vector of fixed-size entries in source order, strings borrowed from
+//! the source where they hold no escapes. Nothing outside this module knows the layout; everybody
+//! reads through [`Node`].
+
+mod json;
+mod number;
+mod parse;
+mod write;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+pub use json::GateJson;
+pub use number::Number;
+pub(crate) use parse::Items;
+pub use parse::{ParseError, ParseErrorKind, Position};
+pub(crate) use write::write_string;
+
+/// A parsed JSON text.
+///
+/// ```
+/// use tidegate_core::document::Document;
+///
+/// let document = Document::parse(br#"{"salary": 1230.0}"#).unwrap();
+/// let salary = document.root().member("salary").unwrap();
+/// assert_eq!(salary.number(), Document::parse(b"1.23e3").unwrap().root().number());
+/// ```
+#[derive(Debug, Default)]
+pub struct Document<'s> {
+    source: &'s str,
+    entries: Vec<Entry>,
+    /// For each object its members' names (their entries), sorted by the names' bytes.
+    order: Vec<u32>,
+    /// The text of strings that hold escapes.
+    unescaped: String,
+    fuel: Fuel,
+}
+
+/// One value, or one member's name, in source order.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    kind: Kind,
+    /// Where it begins in the source, in bytes.
+    source: u32,
+    /// String: where its text begins. Number: its literal's length. Object: where its order begins.
+    at: u32,
+    /// String: bytes of text. Array, object: elements, members.
+    len: u32,
+    /// The entry behind this value and all that is in it.
+    next: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Null,
+    False,
+    True,
+    Number,
+    /// Its text is a slice of the source.
+    Plain,
+    /// Its text is a slice of `unescaped`.
+    Escaped,
+    Array,
+    Object,
+}
+
+/// The type of a JSON value, by its name in JSON Schema. Integers are numbers here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Type {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Boolean,
+    /// any number
+    Number,
+    /// a string
+    String,
+    /// an array
+    Array,
+    /// an object
+    Object,
+}
+
+impl Type {
+    /// The type's name in JSON Schema.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean => "boolean",
+            Self::Number => "number",
+            Self::String => "string",
+            Self::Array => "array",
+            Self::Object => "object",
+        }
+    }
+}
+
+/// How often the validator may still look at a value of this document.
+///
+/// When it is used up, containers look empty, so that an evaluation that would descend for ever
+/// ends soon; its result means nothing then, and [`Document::exhausted`] says so.
+#[derive(Debug)]
+struct Fuel {
+    left: AtomicU64,
+    /// The validator is collecting errors: it is shown `null` where it would copy a value.
+    explaining: AtomicBool,
+}
+
+impl Default for Fuel {
+    fn default() -> Self {
+        Self { left: AtomicU64::new(u64::MAX), explaining: AtomicBool::new(false) }
+    }
+}
+
+impl<'s> Document<'s> {
+    /// The document's outermost value.
+    pub fn root(&self) -> Node<'_> {
+        Node { document: self, index: 0 }
+    }
+
+    /// How many values and member names the document holds.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn entry(&self, index: u32) -> Entry {
+        const NULL: Entry = Entry { kind: Kind::Null, source: 0, at: 0, len: 0, next: 0 };
+        self.entries.get(index as usize).copied().unwrap_or(NULL)
+    }
+
+    fn text(&self, entry: Entry) -> &str {
+        let range = entry.at as usize..entry.at as usize + entry.len as usize;
+        match entry.kind {
+            Kind::Plain => self.source.get(range),
+            Kind::Escaped => self.unescaped.get(range),
+            _ => None,
+        }
+        .unwrap_or_default()
+    }
+
+    /// Fills the tank for one evaluation.
+    pub(crate) fn refuel(&self, (fixed, per_value): (u64, u64), explaining: bool) {
+        let amount = fixed.saturating_add(per_value.saturating_mul(self.len() as u64));
+        self.fuel.left.store(amount, Ordering::Relaxed);
+        self.fuel.explaining.store(explaining, Ordering::Relaxed);
+    }
+
+    /// Whether the last evaluation ran out of fuel.
+    pub(crate) fn exhausted(&self) -> bool {
+        self.fuel.left.load(Ordering::Relaxed) == 0
+    }
+
+    /// Takes one unit; `false` when there is none.
+    fn spend(&self) -> bool {
+        // One evaluation runs on one thread: a load and a store do, and cost no locked operation.
+        let left = self.fuel.left.load(Ordering::Relaxed);
+        if left == 0 {
+            return false;
+        }
+        self.fuel.left.store(left - 1, Ordering::Relaxed);
+        true
+    }
+
+    fn explaining(&self) -> bool {
+        self.fuel.explaining.load(Ordering::Relaxed)
+    }
+}
+
+/// One value of a [`Document`]; copying it is free.
+#[derive(Clone, Copy)]
+pub struct Node<'a> {
+    document: &'a Document<'a>,
+    index: u32,
+}
+
+impl std::fmt::Debug for Node<'_> {
+    /// The type only: a payload's values stay out of messages and logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Node({})", self.kind().name())
+    }
+}
+
+impl<'a> Node<'a> {
+    fn entry(self) -> Entry {
+        self.document.entry(self.index)
+    }
+
+    /// The value's type.
+    pub fn kind(self) -> Type {
+        match self.entry().kind {
+            Kind::Null => Type::Null,
+            Kind::False | Kind::True => Type::Boolean,
+            Kind::Number => Type::Number,
+            Kind::Plain | Kind::Escaped => Type::String,
+            Kind::Array => Type::Array,
+            Kind::Object => Type::Object,
+        }
+    }
+
+    /// The value, if it is a boolean.
+    pub fn boolean(self) -> Option<bool> {
+        match self.entry().kind {
+            Kind::False => Some(false),
+            Kind::True => Some(true),
+            _ => None,
+        }
+    }
+
+    /// The value, if it is a number.
+    pub fn number(self) -> Option<Number> {
+        self.literal().map(Number::from_literal)
+    }
+
+    /// The number as it is written in the source, if it is one.
+    pub fn literal(self) -> Option<&'a str> {
+        let entry = self.entry();
+        if entry.kind != Kind::Number {
+            return None;
+        }
+        let start = entry.source as usize;
+        self.document.source.get(start..start + entry.at as usize)
+    }
+
+    /// The value, if it is a string.
+    pub fn string(self) -> Option<&'a str> {
+        let entry = self.entry();
+        matches!(entry.kind, Kind::Plain | Kind::Escaped).then(|| self.document.text(entry))
+    }
+
+    /// How many elements or members the value has; 0 for a scalar.
+    pub fn len(self) -> usize {
+        let entry = self.entry();
+        match entry.kind {
+            Kind::Array | Kind::Object => entry.len as usize,
+            _ => 0,
+        }
+    }
+
+    /// Whether the value is a scalar, or a container with nothing in it.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The elements of an array, in order; nothing for any other value.
+    pub fn elements(self) -> Elements<'a> {
+        let entry = self.entry();
+        let left = if entry.kind == Kind::Array { entry.len } else { 0 };
+        Elements { document: self.document, index: self.index + 1, left }
+    }
+
+    /// The members of an object in source order; nothing for any other value.
+    pub fn members(self) -> Members<'a> {
+        let entry = self.entry();
+        let left = if entry.kind == Kind::Object { entry.len } else { 0 };
+        Members { document: self.document, index: self.index + 1, left }
+    }
+
+    /// The members of an object, sorted by the bytes of their names.
+    pub fn sorted_members(self) -> impl Iterator<Item = (&'a str, Node<'a>)> + use<'a> {
+        let document = self.document;
+        self.order().iter().map(move |&name| {
+            (document.text(document.entry(name)), Node { document, index: name + 1 })
+        })
+    }
+
+    fn order(self) -> &'a [u32] {
+        let entry = self.entry();
+        if entry.kind != Kind::Object {
+            return &[];
+        }
+        let start = entry.at as usize;
+        self.document.order.get(start..start + entry.len as usize).unwrap_or_default()
+    }
+
+    /// The member of that name, if this is an object that has one.
+    pub fn member(self, name: &str) -> Option<Node<'a>> {
+        let document = self.document;
+        let order = self.order();
+        // Members of small objects are next to each other: walking them beats the search.
+        if order.len() <= 8 {
+            return self.members().find(|(other, _)| *other == name).map(|(_, value)| value);
+        }
+        order
+            .binary_search_by(|&other| document.text(document.entry(other)).cmp(name))
+            .ok()
+            .and_then(|at| order.get(at))
+            .map(|&name| Node { document, index: name + 1 })
+    }
+
+    /// The element at that place, if this is an array that has one.
+    pub fn element(self, index: usize) -> Option<Node<'a>> {
+        self.elements().nth(index)
+    }
+
+    /// The document's source; tells one document from another.
+    pub(crate) fn source_of(self) -> *const u8 {
+        std::ptr::from_ref(self.document).cast()
+    }
+
+    /// Where this value stands in the document's order; values further down have larger numbers.
+    pub(crate) fn ordinal(self) -> u32 {
+        self.index
+    }
+}
+
+/// The elements of an array.
+#[derive(Debug, Clone)]
+pub struct Elements<'a> {
+    document: &'a Document<'a>,
+    index: u32,
+    left: u32,
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Node<'a>;
+
+    fn next(&mut self) -> Option<Node<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        let node = Node { document: self.document, index: self.index };
+        self.index = node.entry().next;
+        Some(node)
+    }
+}
+
+/// The members of an object in source order.
+#[derive(Debug, Clone)]
+pub struct Members<'a> {
+    document: &'a Document<'a>,
+    index: u32,
+    left: u32,
+}
+
+impl<'a> Members<'a> {
+    /// The next member's name as a node of its own, and its value.
+    fn next_nodes(&mut self) -> Option<(Node<'a>, Node<'a>)> {
+        self.left = self.left.checked_sub(1)?;
+        let name = Node { document: self.document, index: self.index };
+        let value = Node { document: self.document, index: self.index + 1 };
+        self.index = value.entry().next;
+        Some((name, value))
+    }
+}
+
+impl<'a> Iterator for Members<'a> {
+    type Item = (&'a str, Node<'a>);
+
+    fn next(&mut self) -> Option<(&'a str, Node<'a>)> {
+        let (name, value) = self.next_nodes()?;
+        Some((name.string().unwrap_or_default(), value))
+    }
+}

@@ -1,0 +1,426 @@
+//! Why a payload does not pass: the validator's errors → violations, in bounded time and space.
+//!
+//! This is the second phase of a check and runs only when the first, a plain yes or no, said no.
+//! Messages are made from the kinds of errors and from the schema, never from the payload.
+
+use std::collections::BTreeSet;
+
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::{ValidationError, Validator};
+use serde_json::Value;
+
+use crate::document::{Document, GateJson, Node};
+use crate::limits;
+use crate::pointer::Pointer;
+use crate::schema::{self, PreparedSchema, RESERVED_MEMBER, cut, declared_names, quoted};
+use crate::violation::{Violation, ViolationCode as Code};
+
+/// A violation before it is put into its final words.
+#[derive(Debug)]
+pub(crate) struct Finding {
+    pub(crate) pointer: Pointer,
+    pub(crate) schema_pointer: Pointer,
+    pub(crate) keyword: String,
+    pub(crate) code: Code,
+    pub(crate) detail: String,
+    /// The name of the field that is missing at `pointer`.
+    pub(crate) missing: Option<String>,
+}
+
+impl Finding {
+    pub(crate) fn new(pointer: Pointer, schema_pointer: Pointer, code: Code, detail: impl Into<String>) -> Self {
+        let keyword = keyword_of(&schema_pointer);
+        Self { pointer, schema_pointer, keyword, code, detail: detail.into(), missing: None }
+    }
+
+    pub(crate) fn into_violation(self, item: Option<usize>) -> Violation {
+        Violation {
+            item,
+            pointer: self.pointer.short_fragment(),
+            schema_pointer: self.schema_pointer.short_fragment(),
+            keyword: self.keyword,
+            code: self.code,
+            detail: self.detail,
+        }
+    }
+}
+
+/// What the schema finds wrong with a document, in the document's order: as many findings as are
+/// reported, and one more where there are more.
+///
+/// Never empty: it is asked only about documents that did not pass.
+pub(crate) fn explain(schema: &PreparedSchema, document: &Document<'_>) -> Vec<Finding> {
+    let mut findings = collect(schema.validator(), schema, document, false).unwrap_or_else(|| {
+        // Alternatives inside alternatives: say which ones fail, not how each of them does.
+        opaque_validator(schema)
+            .and_then(|validator| collect(&validator, schema, document, true))
+            .unwrap_or_default()
+    });
+    if findings.is_empty() {
+        findings.push(Finding::new(
+            Pointer::root(),
+            Pointer::root(),
+            Code::Invalid,
+            "the payload does not pass, and saying where would cost more than is spent on one payload",
+        ));
+    }
+    let root = document.root();
+    findings.sort_by_cached_key(|finding| {
+        (ordinal(root, &finding.pointer), finding.schema_pointer.clone(), finding.detail.clone())
+    });
+    findings
+}
+
+/// Runs the validator for its errors; `None` if that used up the budget.
+///
+/// `opaque` says that the validator's alternatives are closed to inspection.
+fn collect(
+    validator: &Validator<GateJson>,
+    schema: &PreparedSchema,
+    document: &Document<'_>,
+    opaque: bool,
+) -> Option<Vec<Finding>> {
+    document.refuel(limits::EXPLANATION_FUEL, true);
+    let root = document.root();
+    let mut errors: Vec<_> = validator.iter_errors(root).collect();
+    if document.exhausted() {
+        return None;
+    }
+    // Payloads can have a fault in every value: the few that are reported are picked before
+    // anything is made of them.
+    let mut unknown = Vec::new();
+    errors.retain(|error| match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected }
+        | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
+            let object = Pointer::from_text(error.instance_path().as_str());
+            let schema_pointer = Pointer::from_text(error.schema_path().as_str());
+            unknown.push((object, schema_pointer, unexpected.clone()));
+            false
+        }
+        _ => true,
+    });
+    let faulty: BTreeSet<String> = errors.iter().map(|error| error.instance_path().as_str().to_owned()).collect();
+    errors.sort_by_cached_key(|error| {
+        (order(error.instance_path().as_str()), error.schema_path().as_str().to_owned())
+    });
+    let most = limits::VIOLATIONS + 1;
+    let mut findings: Vec<Finding> = Vec::new();
+    for error in &errors {
+        if findings.len() >= most {
+            break;
+        }
+        let finding = finding(error, root, opaque);
+        let again = |other: &Finding| {
+            other.pointer == finding.pointer
+                && other.schema_pointer == finding.schema_pointer
+                && other.detail == finding.detail
+        };
+        if !findings.iter().rev().take_while(|other| other.pointer == finding.pointer).any(again) {
+            findings.push(finding);
+        }
+    }
+    // What a closed alternative evaluates is not known.
+    if !opaque {
+        unknown.sort_by_cached_key(|(object, ..)| order(object.as_str()));
+        let mut fields = Vec::new();
+        for (object, schema_pointer, names) in unknown {
+            unknown_fields(schema, &object, &schema_pointer, names, &faulty, &mut fields);
+            if fields.len() >= most {
+                break;
+            }
+        }
+        findings.extend(fields);
+    }
+    findings.sort_by_cached_key(|finding| order(finding.pointer.as_str()));
+    findings.truncate(most);
+    Some(findings)
+}
+
+/// A key that sorts pointers token by token, indexes as numbers.
+fn order(pointer: &str) -> Vec<(Option<u64>, String)> {
+    pointer.split('/').map(|token| (token.parse().ok(), token.to_owned())).collect()
+}
+
+fn finding(error: &ValidationError<'_>, root: Node<'_>, opaque: bool) -> Finding {
+    let pointer = Pointer::from_text(error.instance_path().as_str());
+    let schema_pointer = Pointer::from_text(error.schema_path().as_str());
+    if let (true, ValidationErrorKind::Not { schema }) = (opaque, error.kind())
+        && let Some(keyword) = ["anyOf", "oneOf"].into_iter().find(|keyword| schema.pointer(&format!("/not/{keyword}")).is_some())
+    {
+        // The way back to where the alternatives stood: over `allOf/N/not`.
+        let owner = (0..3).try_fold(schema_pointer, |pointer, _| pointer.split().map(|(parent, _)| parent));
+        let at = owner.unwrap_or_default().name(keyword);
+        return Finding::new(pointer, at, Code::NoAlternative, format!("does not match the alternatives of `{keyword}`"));
+    }
+    let found = locate(root, &pointer).map_or("nothing", |node| node.kind().name());
+    let mut finding = Finding::new(pointer, schema_pointer, code(error.kind()), detail(error.kind(), found));
+    if let ValidationErrorKind::Required { property } = error.kind() {
+        finding.missing = property.as_str().map(str::to_owned);
+    }
+    finding
+}
+
+/// Turns the names that no schema evaluated into violations.
+///
+/// A field with a wrong value counts as not evaluated; it is reported for its value and not again
+/// as unknown. The same goes for a field of an alternative that did not hold. `faulty` holds the
+/// pointers of all other violations.
+fn unknown_fields(
+    schema: &PreparedSchema,
+    object: &Pointer,
+    schema_pointer: &Pointer,
+    names: Vec<String>,
+    faulty: &BTreeSet<String>,
+    findings: &mut Vec<Finding>,
+) {
+    let graph = schema.graph();
+    let closing = schema_pointer.split().and_then(|(parent, _)| graph.at(&parent));
+    let (declared, patterns) = closing.map(|id| declared_names(graph, id)).unwrap_or_default();
+    let is_declared = |name: &str| {
+        declared.contains(name) || patterns.iter().any(|pattern| schema::pattern_matches(pattern, name))
+    };
+    let is_faulty = |pointer: &Pointer| {
+        let inside = format!("{}/", pointer.as_str());
+        faulty.contains(pointer.as_str())
+            || faulty.range(inside.clone()..).next().is_some_and(|other| other.starts_with(&inside))
+    };
+    let alternatives_failed = faulty.contains(object.as_str());
+    for name in names.into_iter().take(limits::BULK_FAULTS) {
+        let pointer = object.name(&name);
+        if is_faulty(&pointer) {
+            continue;
+        }
+        let detail = if is_declared(&name) {
+            if alternatives_failed {
+                continue;
+            }
+            "this field is declared only for other cases of the schema, and not allowed in this one".to_owned()
+        } else {
+            match nearest(&name, &declared) {
+                Some(known) => format!("unknown field; did you mean {}?", quoted(known)),
+                None => "unknown field".to_owned(),
+            }
+        };
+        findings.push(Finding::new(pointer, schema_pointer.clone(), Code::UnknownField, detail));
+    }
+}
+
+/// The known name that an unknown one is probably meant to be.
+fn nearest<'n>(name: &str, known: &BTreeSet<&'n str>) -> Option<&'n str> {
+    const LONGEST: usize = 64;
+    const MOST: usize = 1000;
+    if name.len() > LONGEST {
+        return None;
+    }
+    let length = name.chars().count();
+    let folded = name.to_lowercase();
+    known
+        .iter()
+        .filter(|other| other.len() <= LONGEST)
+        .take(MOST)
+        .map(|other| (strsim::osa_distance(&folded, &other.to_lowercase()), *other))
+        // A typing slip or two, fewer in short names.
+        .filter(|&(distance, _)| distance <= (length / 3).min(2))
+        .min()
+        .map(|(_, other)| other)
+}
+
+/// The value that a pointer leads to.
+pub(crate) fn locate<'a>(root: Node<'a>, pointer: &Pointer) -> Option<Node<'a>> {
+    pointer.tokens().try_fold(root, |node, token| {
+        node.member(&token).or_else(|| node.element(token.parse().ok()?))
+    })
+}
+
+/// The place of a pointer in the document's order; of what is not there, that of its container.
+fn ordinal(root: Node<'_>, pointer: &Pointer) -> u32 {
+    let mut node = root;
+    for token in pointer.tokens() {
+        match node.member(&token).or_else(|| node.element(token.parse().ok()?)) {
+            Some(inner) => node = inner,
+            None => break,
+        }
+    }
+    node.ordinal()
+}
+
+/// The validator of the same schema with its alternatives closed to inspection: `anyOf` and
+/// `oneOf` give one error each, whatever is in them.
+fn opaque_validator(schema: &PreparedSchema) -> Option<Validator<GateJson>> {
+    fn close(value: &mut Value) {
+        match value {
+            Value::Array(elements) => elements.iter_mut().for_each(close),
+            Value::Object(members) => {
+                members.values_mut().for_each(close);
+                for keyword in ["anyOf", "oneOf"] {
+                    // As a property's name it holds an object or a boolean, never an array.
+                    if members.get(keyword).is_some_and(Value::is_array)
+                        && let Some(alternatives) = members.remove(keyword)
+                    {
+                        let mut inner = serde_json::Map::new();
+                        inner.insert(keyword.to_owned(), alternatives);
+                        let closed = serde_json::json!({ "not": { "not": inner } });
+                        match members.entry("allOf").or_insert_with(|| Value::Array(Vec::new())) {
+                            Value::Array(all) => all.push(closed),
+                            _ => continue,
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut value = Document::parse(schema.effective_schema().as_bytes()).ok()?.root().to_serde();
+    close(&mut value);
+    schema::validator(&value)
+}
+
+/// The keyword that a pointer into a schema leads to: its last token that is one.
+fn keyword_of(pointer: &Pointer) -> String {
+    const WITH_NAMES: [&str; 5] = ["properties", "patternProperties", "dependentRequired", "dependentSchemas", "required"];
+    let tokens: Vec<_> = pointer.tokens().collect();
+    let named = tokens.len().checked_sub(2).and_then(|at| tokens.get(at)).filter(|token| WITH_NAMES.contains(&token.as_str()));
+    named.or(tokens.last()).cloned().unwrap_or_default()
+}
+
+fn code(kind: &ValidationErrorKind) -> Code {
+    use ValidationErrorKind as Kind;
+    match kind {
+        Kind::Type { .. } => Code::WrongType,
+        Kind::Required { .. } => Code::MissingField,
+        Kind::AdditionalProperties { .. } | Kind::UnevaluatedProperties { .. } => Code::UnknownField,
+        Kind::AdditionalItems { .. } | Kind::UnevaluatedItems { .. } => Code::UnknownItem,
+        Kind::Enum { .. } | Kind::Constant { .. } => Code::NotAllowed,
+        Kind::Format { .. } => Code::WrongFormat,
+        Kind::Pattern { .. } | Kind::BacktrackLimitExceeded { .. } | Kind::RegexEngineFailure { .. } => Code::PatternMismatch,
+        Kind::PropertyNames { .. } => Code::WrongName,
+        Kind::Minimum { .. } | Kind::ExclusiveMinimum { .. } => Code::TooSmall,
+        Kind::Maximum { .. } | Kind::ExclusiveMaximum { .. } => Code::TooLarge,
+        Kind::MultipleOf { .. } => Code::NotAMultiple,
+        Kind::MinLength { .. } | Kind::MinItems { .. } | Kind::MinProperties { .. } => Code::TooShort,
+        Kind::MaxLength { .. } | Kind::MaxItems { .. } | Kind::MaxProperties { .. } => Code::TooLong,
+        Kind::UniqueItems => Code::NotUnique,
+        Kind::Contains => Code::Contains,
+        Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } => Code::NoAlternative,
+        Kind::OneOfMultipleValid { .. } => Code::SeveralAlternatives,
+        Kind::Not { .. } | Kind::FalseSchema => Code::Forbidden,
+        Kind::ContentEncoding { .. } | Kind::ContentMediaType { .. } | Kind::FromUtf8 { .. } => Code::WrongContent,
+        Kind::Custom { .. } | Kind::Referencing(_) => Code::Invalid,
+    }
+}
+
+/// What was expected, in words; `found` is the type of what is there.
+pub(crate) fn detail(kind: &ValidationErrorKind, found: &str) -> String {
+    use ValidationErrorKind as Kind;
+    match kind {
+        Kind::Type { kind } => format!("expected {}, found {found}", types(kind)),
+        Kind::Required { property } => format!("missing field {}", quoted(property.as_str().unwrap_or_default())),
+        Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => match unexpected.as_slice() {
+            [one] => format!("unknown field {}", quoted(one)),
+            several => format!("{} unknown fields", several.len()),
+        },
+        Kind::AdditionalItems { limit } => format!("expected at most {limit} elements"),
+        Kind::UnevaluatedItems { unexpected } => format!("{} elements that no schema allows", unexpected.len()),
+        Kind::Enum { options } => match options.as_array() {
+            Some(options) => format!("expected one of {}", listed(options)),
+            None => "expected one of the values of `enum`".to_owned(),
+        },
+        Kind::Constant { expected_value } => format!("expected {}", quoted(&expected_value.to_string())),
+        Kind::Format { format } => format!("expected the format {}", quoted(format)),
+        Kind::Pattern { pattern } => format!("does not match the pattern {}", quoted(pattern)),
+        Kind::BacktrackLimitExceeded { .. } | Kind::RegexEngineFailure { .. } => "the pattern could not be run on it".to_owned(),
+        Kind::PropertyNames { error } => format!("a member's name does not pass: {}", detail(error.kind(), "another")),
+        Kind::Minimum { limit } => format!("expected at least {limit}"),
+        Kind::ExclusiveMinimum { limit } => format!("expected more than {limit}"),
+        Kind::Maximum { limit } => format!("expected at most {limit}"),
+        Kind::ExclusiveMaximum { limit } => format!("expected less than {limit}"),
+        Kind::MultipleOf { multiple_of } => format!("expected a multiple of {multiple_of}"),
+        Kind::MinLength { limit } => format!("expected at least {}", counted(*limit, "character")),
+        Kind::MaxLength { limit } => format!("expected at most {}", counted(*limit, "character")),
+        Kind::MinItems { limit } => format!("expected at least {}", counted(*limit, "element")),
+        Kind::MaxItems { limit } => format!("expected at most {}", counted(*limit, "element")),
+        Kind::MinProperties { limit } => format!("expected at least {}", counted(*limit, "member")),
+        Kind::MaxProperties { limit } => format!("expected at most {}", counted(*limit, "member")),
+        Kind::UniqueItems => "expected no two equal elements".to_owned(),
+        Kind::Contains => "the number of elements that match `contains` is not as the schema asks".to_owned(),
+        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
+            format!("matches none of the {} alternatives{}", context.len(), alternatives(context))
+        }
+        Kind::OneOfMultipleValid { .. } => "matches more than one of the alternatives of `oneOf`".to_owned(),
+        Kind::Not { .. } => "matches what `not` forbids, or none of its alternatives".to_owned(),
+        Kind::FalseSchema => "no value is allowed here".to_owned(),
+        Kind::ContentEncoding { content_encoding } => format!("expected the content encoding {}", quoted(content_encoding)),
+        Kind::ContentMediaType { content_media_type } => format!("expected the media type {}", quoted(content_media_type)),
+        Kind::FromUtf8 { .. } => "the decoded content is not UTF-8".to_owned(),
+        Kind::Custom { .. } => "does not pass".to_owned(),
+        Kind::Referencing(_) => "a reference cannot be followed".to_owned(),
+    }
+}
+
+fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+fn types(kind: &TypeKind) -> String {
+    match kind {
+        TypeKind::Single(kind) => kind.as_str().to_owned(),
+        TypeKind::Multiple(kinds) => {
+            let names: Vec<_> = kinds.iter().map(jsonschema::JsonType::as_str).collect();
+            names.join(" or ")
+        }
+    }
+}
+
+fn listed(options: &[Value]) -> String {
+    let mut text = String::new();
+    for (at, option) in options.iter().enumerate() {
+        let option = option.to_string();
+        if text.len() + option.len() > limits::QUOTED_BYTES * 2 {
+            text.push_str(&format!(", … ({} values)", options.len()));
+            break;
+        }
+        if at > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(&cut(&option));
+    }
+    text
+}
+
+/// The first thing wrong with each of a few alternatives.
+fn alternatives(context: &[Vec<ValidationError<'static>>]) -> String {
+    const MOST: usize = 4;
+    if context.is_empty() || context.len() > MOST {
+        return String::new();
+    }
+    let reasons: Vec<_> = context
+        .iter()
+        .filter_map(|errors| {
+            let error = errors.first()?;
+            Some(match error.kind() {
+                ValidationErrorKind::Type { kind } => format!("expected {}", types(kind)),
+                // One level says enough.
+                ValidationErrorKind::AnyOf { .. } | ValidationErrorKind::OneOfNotValid { .. } => "no alternative".to_owned(),
+                kind => detail(kind, "another"),
+            })
+        })
+        .collect();
+    if reasons.is_empty() { String::new() } else { format!(": {}", cut_list(&reasons)) }
+}
+
+fn cut_list(reasons: &[String]) -> String {
+    let reasons: Vec<_> = reasons.iter().map(|reason| cut(reason)).collect();
+    reasons.join("; ")
+}
+
+/// A payload that carries the reserved member is told so, and not that the member is unknown.
+pub(crate) fn reserved(findings: &mut Vec<Finding>) {
+    let pointer = Pointer::root().name(RESERVED_MEMBER);
+    findings.retain(|finding| finding.pointer != pointer);
+    findings.push(Finding::new(
+        pointer,
+        Pointer::root().name("unevaluatedProperties"),
+        Code::ReservedField,
+        "the root member `_meta` belongs to Tidegate and is never sent",
+    ));
+}

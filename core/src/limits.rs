@@ -1,0 +1,42 @@
+//! Every limit of the gate, in one place.
+//!
+//! The numbers are part of the product's contract: the hosts, the documentation and the OpenAPI
+//! description read them from here.
+
+/// The largest resource, in bytes of its JSON text.
+pub const RESOURCE_BYTES: usize = 1024 * 1024;
+/// The largest bulk request, in bytes.
+pub const BULK_BYTES: usize = 4 * 1024 * 1024;
+/// The deepest nesting of arrays and objects in a resource.
+pub const DEPTH: usize = 128;
+/// The longest id, in Unicode characters.
+pub const ID_CHARS: usize = 1000;
+/// The most violations reported for one resource.
+pub const VIOLATIONS: usize = 100;
+/// The most faults reported for one bulk.
+pub const BULK_FAULTS: usize = 1000;
+/// The largest JSON Schema, in bytes of its text.
+pub const SCHEMA_BYTES: usize = 256 * 1024;
+/// The deepest nesting of a JSON Schema.
+pub const SCHEMA_DEPTH: usize = 64;
+/// How often the sub-schemas of a schema may look at one and the same place of a payload.
+///
+/// Chains of references through `allOf`, `anyOf`, … double that number with each link; without a
+/// bound a few hundred bytes of schema keep a validator busy for hours.
+pub const SCHEMA_COST: u64 = 10_000;
+/// The compiled size of one regular expression, in bytes.
+pub const PATTERN_BYTES: usize = 256 * 1024;
+/// The longest pointer in a report, in bytes; a longer one is cut to the nearest ancestor.
+pub const POINTER_BYTES: usize = 1000;
+/// The longest piece of an author's text (a name, a pattern) in a message, in bytes.
+pub const QUOTED_BYTES: usize = 100;
+/// The most bytes that the list of differing fields of one change takes.
+pub const FIELDS_BYTES: usize = 64 * 1024;
+
+/// What validating may spend on one payload: a fixed part and a part for each of its values.
+///
+/// One unit is one look at a value. The budget only ends evaluations that would otherwise take
+/// exponentially long; what ordinary schemas spend is a few units a value.
+pub(crate) const VALIDATION_FUEL: (u64, u64) = (10_000_000, 64);
+/// Likewise for collecting the violations of a payload that did not pass.
+pub(crate) const EXPLANATION_FUEL: (u64, u64) = (200_000, 8);

@@ -1,0 +1,213 @@
+//! Whether a schema is let in: dialect, meta-schema, cost, patterns; and building its validator.
+
+use std::collections::BTreeSet;
+
+use jsonschema::json::Json;
+use jsonschema::{Draft, PatternOptions, ValidationOptions, Validator};
+use serde_json::{Value, json};
+
+use super::{Graph, Problem, ProblemCode, RESERVED_MEMBER, quoted};
+use crate::document::{Document, GateJson, Node, Type};
+use crate::explain;
+use crate::limits;
+use crate::pointer::Pointer;
+
+const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+
+/// Other dialects that a schema may name, by what people call them.
+const OTHER_DIALECTS: [(&str, &str); 6] = [
+    ("json-schema.org/draft/2019-09/schema", "draft 2019-09"),
+    ("json-schema.org/draft-07/schema", "draft 7"),
+    ("json-schema.org/draft-06/schema", "draft 6"),
+    ("json-schema.org/draft-04/schema", "draft 4"),
+    ("json-schema.org/draft-03/schema", "draft 3"),
+    ("json-schema.org/schema", "whatever is the latest draft"),
+];
+
+pub(super) fn check_root(root: Node<'_>, problems: &mut Vec<Problem>) {
+    let found = match root.member("type") {
+        Some(node) if node.string() == Some("object") => return,
+        Some(node) => match node.string() {
+            Some(name) => quoted(name),
+            None => node.kind().name().to_owned(),
+        },
+        None => "none".to_owned(),
+    };
+    let at = if root.member("type").is_some() { Pointer::root().name("type") } else { Pointer::root() };
+    let detail = format!("the root's `type` is exactly `\"object\"`, found {found}");
+    problems.push(Problem::new(&at, ProblemCode::RootType, detail));
+}
+
+pub(super) fn check_dialect(root: Node<'_>, problems: &mut Vec<Problem>) {
+    let Some(node) = root.member("$schema") else { return };
+    let detail = match node.string() {
+        Some(uri) if uri.strip_suffix('#').unwrap_or(uri) == DIALECT => return,
+        Some(uri) => {
+            let bare = uri.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('#');
+            let known = OTHER_DIALECTS.iter().find(|(other, _)| *other == bare);
+            match known {
+                Some((_, name)) => format!("the schema is written for {name}; only 2020-12 is supported: `{DIALECT}`"),
+                None => format!("{} is not the dialect 2020-12: `{DIALECT}`", quoted(uri)),
+            }
+        }
+        None => format!("expected `{DIALECT}`, found {}", node.kind().name()),
+    };
+    problems.push(Problem::new(&Pointer::root().name("$schema"), ProblemCode::UnsupportedDialect, detail));
+}
+
+pub(super) fn check_meta_schema(value: &Value, problems: &mut Vec<Problem>) {
+    // A schema of another dialect has been refused for that, and is not judged by this one.
+    if problems.iter().any(|problem| problem.code == ProblemCode::UnsupportedDialect) {
+        return;
+    }
+    let validator = jsonschema::draft202012::meta::validator();
+    let mut seen = BTreeSet::new();
+    for error in validator.iter_errors(value).take(limits::VIOLATIONS) {
+        let pointer = Pointer::from_text(error.instance_path().as_str());
+        // The root's type has a rule of its own.
+        if pointer.as_str() == "/type" && problems.iter().any(|problem| problem.code == ProblemCode::RootType) {
+            continue;
+        }
+        let found = value.pointer(pointer.as_str()).map_or("nothing", type_name);
+        let detail = explain::detail(error.kind(), found);
+        if seen.insert((pointer.clone(), detail.clone())) {
+            problems.push(Problem::new(&pointer, ProblemCode::MetaSchema, detail));
+        }
+    }
+}
+
+fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => Type::Null,
+        Value::Bool(_) => Type::Boolean,
+        Value::Number(_) => Type::Number,
+        Value::String(_) => Type::String,
+        Value::Array(_) => Type::Array,
+        Value::Object(_) => Type::Object,
+    }
+    .name()
+}
+
+pub(super) fn check_reserved(graph: &Graph, problems: &mut Vec<Problem>) {
+    const DETAIL: &str = "the root member `_meta` belongs to Tidegate and cannot be declared";
+    for id in graph.possibly(Graph::ROOT) {
+        let schema = graph.schema(id);
+        let at = &schema.pointer;
+        if schema.properties.iter().any(|(name, _)| name == RESERVED_MEMBER) {
+            let pointer = at.name("properties").name(RESERVED_MEMBER);
+            problems.push(Problem::new(&pointer, ProblemCode::ReservedMember, DETAIL));
+        }
+        if let Some(index) = schema.required.iter().position(|name| name == RESERVED_MEMBER) {
+            let pointer = at.name("required").index(index);
+            problems.push(Problem::new(&pointer, ProblemCode::ReservedMember, DETAIL));
+        }
+    }
+}
+
+pub(super) fn check_cost(graph: &Graph, problems: &mut Vec<Problem>) {
+    let cost = graph.cost();
+    if cost > limits::SCHEMA_COST {
+        let detail = format!(
+            "its references and alternatives multiply: one value could be looked at {} times, at most {} are allowed",
+            if cost == u64::MAX { "countless".to_owned() } else { cost.to_string() },
+            limits::SCHEMA_COST
+        );
+        problems.push(Problem::new(&Pointer::root(), ProblemCode::TooComplex, detail));
+    }
+}
+
+pub(super) fn root_warnings(root: Node<'_>) -> Vec<Problem> {
+    let mut warnings = Vec::new();
+    if let Some(node) = root.member("unevaluatedProperties").filter(|node| node.boolean() != Some(false)) {
+        let _ = node;
+        warnings.push(Problem::new(
+            &Pointer::root().name("unevaluatedProperties"),
+            ProblemCode::UnevaluatedPropertiesReplaced,
+            "the root is always closed: `unevaluatedProperties` was replaced by `false`",
+        ));
+    }
+    if root.member("additionalProperties").is_some_and(|node| node.boolean() != Some(false)) {
+        warnings.push(Problem::new(
+            &Pointer::root().name("additionalProperties"),
+            ProblemCode::OpenRoot,
+            "`additionalProperties` lets fields pass that the schema does not name, although the root is closed otherwise",
+        ));
+    }
+    warnings
+}
+
+/// How every validator of the gate is set up.
+fn options<F: Json>() -> ValidationOptions<'static, std::sync::Arc<dyn jsonschema::Retrieve>, F> {
+    jsonschema::options_for::<F>()
+        .with_draft(Draft::Draft202012)
+        .should_validate_formats(true)
+        .should_ignore_unknown_formats(true)
+        .offline()
+        .with_pattern_options(PatternOptions::regex().size_limit(limits::PATTERN_BYTES))
+}
+
+/// A validator for a schema that has been let in.
+pub(crate) fn validator(schema: &Value) -> Option<Validator<GateJson>> {
+    options::<GateJson>().build(schema).ok()
+}
+
+/// Builds the validator, or says why it cannot be built.
+pub(super) fn compile(effective: &str, graph: &Graph, problems: &mut Vec<Problem>) -> Option<Validator<GateJson>> {
+    let schema: Value = Document::parse(effective.as_bytes()).ok()?.root().to_serde();
+    match options::<GateJson>().build(&schema) {
+        Ok(validator) => Some(validator),
+        Err(error) => {
+            check_patterns(graph, problems);
+            if problems.is_empty() {
+                let pointer = Pointer::from_text(error.instance_path().as_str());
+                problems.push(Problem::new(&pointer, ProblemCode::MetaSchema, explain::detail(error.kind(), "it")));
+            }
+            None
+        }
+    }
+}
+
+/// Refuses the patterns that do not run on a linear engine.
+pub(super) fn check_patterns(graph: &Graph, problems: &mut Vec<Problem>) {
+    let mut budget = limits::VIOLATIONS;
+    for schema in graph.schemas() {
+        let own = schema.pattern.iter().map(|pattern| (schema.pointer.name("pattern"), pattern));
+        let names = schema.pattern_properties.iter().map(|(pattern, _)| {
+            (schema.pointer.name("patternProperties").name(pattern), pattern)
+        });
+        for (pointer, pattern) in own.chain(names) {
+            if budget == 0 {
+                return;
+            }
+            budget -= 1;
+            if let Some(detail) = pattern_fault(pattern) {
+                problems.push(Problem::new(&pointer, ProblemCode::PatternUnsupported, detail));
+            }
+        }
+    }
+}
+
+fn pattern_fault(pattern: &str) -> Option<String> {
+    let schema = json!({ "pattern": pattern });
+    if options::<GateJson>().build(&schema).is_ok() {
+        return None;
+    }
+    let quoted = quoted(pattern);
+    let backtracking = PatternOptions::fancy_regex().size_limit(limits::PATTERN_BYTES);
+    let generous = PatternOptions::regex().size_limit(limits::PATTERN_BYTES * 16);
+    Some(if jsonschema::options().with_pattern_options(generous).build(&schema).is_ok() {
+        format!("the pattern {quoted} compiles to more than {} bytes; smaller repetitions take less", limits::PATTERN_BYTES)
+    } else if jsonschema::options().with_pattern_options(backtracking).build(&schema).is_ok() {
+        format!("the pattern {quoted} uses look-around or back-references, which cannot be run in linear time")
+    } else {
+        format!("the pattern {quoted} is no regular expression, or compiles to far more than {} bytes", limits::PATTERN_BYTES)
+    })
+}
+
+/// Whether a name matches a pattern of `patternProperties`.
+pub(crate) fn pattern_matches(pattern: &str, name: &str) -> bool {
+    let schema = json!({ "pattern": pattern });
+    options::<jsonschema::json::SerdeJson>()
+        .build(&schema)
+        .is_ok_and(|validator| validator.is_valid(&Value::from(name)))
+}

@@ -1,0 +1,273 @@
+//! The paths of the `resmo` keyword: RFC 9535 queries, and a short form for the common ones.
+
+use serde_json::Value;
+use serde_json_path::JsonPath;
+
+use super::quoted;
+use crate::document::Node;
+use crate::pointer::is_shorthand;
+
+/// A compiled path into a payload.
+///
+/// A singular query (RFC 9535 §2.3.5.1) is a walk over the document; any other one runs on a copy.
+#[derive(Debug, Clone)]
+pub(crate) struct Path {
+    /// As the schema's author wrote it.
+    text: String,
+    segments: Vec<Segment>,
+    /// What the leading singular segments do not say.
+    query: Option<JsonPath>,
+}
+
+/// One step of a singular query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Segment {
+    /// A member's name.
+    Name(String),
+    /// An element's index, from the end when negative.
+    Index(i64),
+}
+
+/// Why a text is no path.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct PathFault {
+    /// In characters of the text as it was given, from 1.
+    pub(crate) position: usize,
+    pub(crate) detail: String,
+}
+
+impl Path {
+    /// Reads a path: a query, or the short form without `$`.
+    pub(crate) fn parse(text: &str) -> Result<Self, PathFault> {
+        let prefix = match text.chars().next() {
+            Some('$') => "",
+            Some('[') => "$",
+            _ => "$.",
+        };
+        let full = upper_case_escapes(&format!("{prefix}{text}"));
+        let query = JsonPath::parse(&full).map_err(|error| {
+            // In bytes, from 0.
+            let before = full.get(..error.position()).unwrap_or(&full);
+            let position = (before.chars().count() + 1).saturating_sub(prefix.len()).max(1);
+            PathFault { position, detail: describe(text, position, prefix == "$.") }
+        })?;
+        let (segments, singular) = segments(&full);
+        Ok(Self { text: text.to_owned(), segments, query: (!singular).then_some(query) })
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn is_singular(&self) -> bool {
+        self.query.is_none()
+    }
+
+    /// The singular segments that the path begins with: all of a singular query's.
+    pub(crate) fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// The value a singular query leads to.
+    pub(crate) fn walk<'a>(&self, root: Node<'a>) -> Option<Node<'a>> {
+        self.segments.iter().try_fold(root, |node, segment| match segment {
+            Segment::Name(name) => node.member(name),
+            Segment::Index(index) => {
+                let at = usize::try_from(*index).ok().or_else(|| {
+                    node.len().checked_sub(usize::try_from(index.unsigned_abs()).ok()?)
+                })?;
+                node.element(at)
+            }
+        })
+    }
+
+    /// The values found, in order. `copy` holds the payload as the queries read it, once one did.
+    pub(crate) fn values(&self, root: Node<'_>, copy: &mut Option<Value>) -> Vec<Value> {
+        match &self.query {
+            None => self.walk(root).map(Node::to_serde).into_iter().collect(),
+            Some(query) => {
+                let copy = copy.get_or_insert_with(|| root.to_serde());
+                query.query(copy).iter().map(|&value| value.clone()).collect()
+            }
+        }
+    }
+}
+
+fn describe(text: &str, position: usize, short: bool) -> String {
+    let found = match text.chars().nth(position - 1) {
+        Some(c) => format!("`{}`", c.escape_debug()),
+        None => "the end".to_owned(),
+    };
+    let hint = if short && !text.is_empty() && !is_shorthand(text.split('.').next().unwrap_or_default()) {
+        format!("; a name with other characters is written `$['{}']`", super::cut(text))
+    } else {
+        String::new()
+    };
+    format!("{} is no JSONPath: unexpected {found} at position {position}{hint}", quoted(text))
+}
+
+/// The query with the digits of its `\u` escapes in upper case: serde_json_path does not take the
+/// first half of a surrogate pair in lower case, which RFC 9535 allows.
+fn upper_case_escapes(query: &str) -> String {
+    let mut text = String::with_capacity(query.len());
+    let mut digits = 0;
+    let mut escaped = false;
+    for c in query.chars() {
+        if digits > 0 {
+            digits -= 1;
+            text.push(c.to_ascii_uppercase());
+            continue;
+        }
+        if escaped && c == 'u' {
+            digits = 4;
+        }
+        escaped = !escaped && c == '\\';
+        text.push(c);
+    }
+    text
+}
+
+/// The singular segments at the beginning of a valid query, and whether there is nothing else.
+///
+/// The parser of the query has checked the grammar; what does not look like a name or an index
+/// ends the walk.
+fn segments(query: &str) -> (Vec<Segment>, bool) {
+    let mut segments = Vec::new();
+    let mut rest = query.strip_prefix('$').unwrap_or(query);
+    loop {
+        rest = rest.trim_start_matches([' ', '\t', '\n', '\r']);
+        if rest.is_empty() {
+            return (segments, true);
+        }
+        let Some((segment, tail)) = dot_name(rest).or_else(|| bracketed(rest)) else {
+            return (segments, false);
+        };
+        segments.push(segment);
+        rest = tail;
+    }
+}
+
+fn dot_name(text: &str) -> Option<(Segment, &str)> {
+    let name = text.strip_prefix('.')?.trim_start_matches([' ', '\t', '\n', '\r']);
+    let end = name.find(['.', '[', ' ', '\t', '\n', '\r']).unwrap_or(name.len());
+    let (name, tail) = name.split_at(end);
+    is_shorthand(name).then(|| (Segment::Name(name.to_owned()), tail))
+}
+
+fn bracketed(text: &str) -> Option<(Segment, &str)> {
+    let blank = [' ', '\t', '\n', '\r'];
+    let inner = text.strip_prefix('[')?.trim_start_matches(blank);
+    let (segment, tail) = match inner.chars().next()? {
+        quote @ ('\'' | '"') => {
+            let (name, tail) = string_literal(inner.get(1..)?, quote)?;
+            (Segment::Name(name), tail)
+        }
+        _ => {
+            let end = inner.find(|c: char| c != '-' && !c.is_ascii_digit())?;
+            let (digits, tail) = inner.split_at(end);
+            (Segment::Index(digits.parse().ok()?), tail)
+        }
+    };
+    Some((segment, tail.trim_start_matches(blank).strip_prefix(']')?))
+}
+
+/// RFC 9535 §2.3.1: JSON's escapes, and the quote itself.
+fn string_literal(text: &str, quote: char) -> Option<(String, &str)> {
+    let mut name = String::new();
+    let mut chars = text.chars();
+    loop {
+        match chars.next()? {
+            c if c == quote => return Some((name, chars.as_str())),
+            '\\' => match chars.next()? {
+                'b' => name.push('\u{8}'),
+                'f' => name.push('\u{c}'),
+                'n' => name.push('\n'),
+                'r' => name.push('\r'),
+                't' => name.push('\t'),
+                'u' => {
+                    let mut unit = || u32::from_str_radix(&chars.by_ref().take(4).collect::<String>(), 16).ok();
+                    let high = unit()?;
+                    let code = if (0xD800..0xDC00).contains(&high) {
+                        chars.next().filter(|&c| c == '\\')?;
+                        chars.next().filter(|&c| c == 'u')?;
+                        let low = u32::from_str_radix(&chars.by_ref().take(4).collect::<String>(), 16).ok()?;
+                        0x1_0000 + ((high - 0xD800) << 10) + low.checked_sub(0xDC00)?
+                    } else {
+                        high
+                    };
+                    name.push(char::from_u32(code)?);
+                }
+                c => name.push(c),
+            },
+            c => name.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Document;
+
+    fn names(text: &str) -> Vec<Segment> {
+        Path::parse(text).unwrap().segments
+    }
+
+    #[test]
+    fn short_and_full_forms() {
+        let path = ["employee", "email"].map(|name| Segment::Name(name.to_owned()));
+        for text in ["employee.email", "$.employee.email", "$['employee'][\"email\"]", "$ .employee [ 'email' ]"] {
+            assert_eq!(names(text), path, "{text}");
+        }
+        assert_eq!(names(r"$['it\'s \u00e9 \ud83d\ude00'][-1]"), [Segment::Name("it's é 😀".to_owned()), Segment::Index(-1)]);
+        assert_eq!(names("['odd name']"), [Segment::Name("odd name".to_owned())]);
+    }
+
+    #[test]
+    fn other_queries_keep_their_singular_beginning() {
+        for text in ["$.tags[*]", "$.tags[0,1]", "$.tags[1:]", "$.tags..name", "$.tags[?@.x]", "$.tags.*"] {
+            let path = Path::parse(text).unwrap();
+            assert!(!path.is_singular(), "{text}");
+            assert_eq!(path.segments(), [Segment::Name("tags".to_owned())], "{text}");
+        }
+    }
+
+    #[test]
+    fn faults_have_a_position() {
+        assert_eq!(Path::parse("a b").unwrap_err().position, 2);
+        assert_eq!(Path::parse("$.a[").unwrap_err().position, 4);
+        assert_eq!(Path::parse("").unwrap_err().position, 1);
+        assert_eq!(Path::parse("$.a..").unwrap_err().position, 6);
+        assert_eq!(Path::parse("employee email").unwrap_err().position, 9);
+    }
+
+    /// The walk finds what the query finds, on every singular selector of the compliance suite.
+    #[test]
+    fn walks_as_the_query_does() {
+        #[expect(clippy::disallowed_methods, reason = "a test is told where its data is")]
+        let Ok(folder) = std::env::var("TIDEGATE_SUITES") else {
+            println!("skipped: `TIDEGATE_SUITES` does not say where the public suites are");
+            return;
+        };
+        #[expect(clippy::disallowed_methods, reason = "a test reads its data")]
+        let text = std::fs::read(format!("{folder}/jsonpath/cts.json")).unwrap();
+        let suite: Value = serde_json::from_slice(&text).unwrap();
+        let mut walked = 0;
+        for case in suite["tests"].as_array().unwrap() {
+            let selector = case["selector"].as_str().unwrap();
+            if case["invalid_selector"] == true || !selector.starts_with('$') {
+                continue;
+            }
+            let path = Path::parse(selector).unwrap();
+            let full = JsonPath::parse(selector).unwrap();
+            let text = case["document"].to_string();
+            let document = Document::parse(text.as_bytes()).unwrap();
+            if path.is_singular() {
+                walked += 1;
+                let found = path.walk(document.root()).map(Node::to_serde);
+                assert_eq!(found.as_ref(), full.query(&case["document"]).first(), "{selector}");
+            }
+        }
+        assert!(walked > 40, "only {walked} singular selectors");
+    }
+}

@@ -1,0 +1,74 @@
+//! Answers on their way out.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, Response, StatusCode};
+
+use super::RequestFacts;
+use super::failure::Failure;
+
+/// What a handler answers.
+#[derive(Debug)]
+pub(super) struct Answer {
+    status: StatusCode,
+    content_type: Option<&'static str>,
+    body: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Answer {
+    pub(super) fn json(status: StatusCode, body: String) -> Self {
+        Self { status, content_type: Some("application/json"), body, headers: Vec::new() }
+    }
+
+    pub(super) fn ok(body: String) -> Self {
+        Self::json(StatusCode::OK, body)
+    }
+
+    pub(super) fn created(body: String) -> Self {
+        Self::json(StatusCode::CREATED, body)
+    }
+
+    pub(super) fn empty(status: StatusCode) -> Self {
+        Self { status, content_type: None, body: String::new(), headers: Vec::new() }
+    }
+
+    /// A page of our own. It may load nothing, and run no script.
+    pub(super) fn html(body: String) -> Self {
+        let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'";
+        Self { status: StatusCode::OK, content_type: Some("text/html; charset=utf-8"), body, headers: Vec::new() }
+            .with(CONTENT_SECURITY_POLICY, policy)
+    }
+
+    pub(super) fn with(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    pub(super) fn into_response(self, facts: RequestFacts) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::from(self.body));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        if let Some(content_type) = self.content_type {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        for (name, value) in self.headers {
+            headers.insert(name, value);
+        }
+        response.extensions_mut().insert(facts);
+        response
+    }
+}
+
+impl From<Failure> for Answer {
+    fn from(failure: Failure) -> Self {
+        // A problem is made of texts and numbers; it always serialises.
+        let body = serde_json::to_string(&failure.problem).unwrap_or_default();
+        let status = StatusCode::from_u16(failure.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { status, content_type: Some("application/problem+json"), body, headers: failure.headers }
+    }
+}

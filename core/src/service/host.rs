@@ -1,0 +1,96 @@
+//! What a host lends to the service: SQL, the time, randomness and the bytes of a request's body.
+//!
+//! The service decides everything else. A host implements these four small traits and passes
+//! requests to [`Service::handle`](super::Service::handle).
+
+use std::future::Future;
+
+use bytes::Bytes;
+
+/// One value that goes into a statement or comes out of a row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SqlValue {
+    /// SQL `NULL`.
+    Null,
+    /// A 64-bit integer; booleans are 0 and 1, times are Unix milliseconds.
+    Integer(i64),
+    /// UTF-8 text.
+    Text(String),
+    /// Bytes.
+    Blob(Vec<u8>),
+}
+
+/// One row of an answer, its values in the order of the statement's columns.
+pub type Row = Vec<SqlValue>;
+
+/// Why a statement did not do its work. Nothing of it has taken effect.
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+pub enum SqlError {
+    /// The statement ran and refused: a `RAISE(ABORT, …)` or a constraint. The text is the
+    /// database's own message.
+    #[error("the statement was refused: {0}")]
+    Refused(String),
+    /// The database could not be reached, is locked, full or damaged.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// Statements in, rows out.
+///
+/// Each call is one statement and atomic by itself; two calls may run on different connections,
+/// so no statement depends on a connection's state. Parameters are numbered `?1`, `?2`, …
+///
+/// After an `Ok` from [`write`](Self::write) the change survives a crash of the process and of
+/// the machine.
+pub trait Sql {
+    /// Runs a statement that changes nothing, on one consistent snapshot.
+    fn read(
+        &self,
+        statement: &str,
+        parameters: Vec<SqlValue>,
+    ) -> impl Future<Output = Result<Vec<Row>, SqlError>>;
+
+    /// Runs a statement that changes something, and returns its rows, if it has any.
+    fn write(
+        &self,
+        statement: &str,
+        parameters: Vec<SqlValue>,
+    ) -> impl Future<Output = Result<Vec<Row>, SqlError>>;
+}
+
+/// The time of day.
+pub trait Clock {
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    fn now_unix_millis(&self) -> i64;
+}
+
+/// A cryptographically secure source of random bytes; keys are made from it.
+pub trait Randomness {
+    /// Fills all of `bytes`.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// Why a body could not be read to its end.
+#[derive(Debug, Clone, Copy, thiserror::Error, PartialEq, Eq)]
+pub enum BodyError {
+    /// The client sent too slowly; the host's patience is over.
+    #[error("the request's body did not arrive in time")]
+    TimedOut,
+    /// The connection broke; there is nobody to answer.
+    #[error("the request's body broke off")]
+    Broken,
+}
+
+/// A request's body, read piece by piece so that a limit holds while reading.
+pub trait Body {
+    /// The next piece, or `None` at the end.
+    fn next_chunk(&mut self) -> impl Future<Output = Result<Option<Bytes>, BodyError>>;
+}
+
+/// A body that is already in memory.
+impl Body for Bytes {
+    async fn next_chunk(&mut self) -> Result<Option<Bytes>, BodyError> {
+        let all = std::mem::take(self);
+        Ok(if all.is_empty() { None } else { Some(all) })
+    }
+}

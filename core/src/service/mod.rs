@@ -1,0 +1,288 @@
+//! The HTTP service over the gate: routes, authentication, parameters, limits, commands, answers
+//! and problems, and the store's SQL.
+//!
+//! Everything that two hosts would have to agree on is here. A host lends SQL, the time, randomness
+//! and the bytes of a body ([`host`]), and passes requests to [`Service::handle`]; it holds no rule
+//! of the product.
+//!
+//! A payload goes, file by file: `route.rs` → `mod.rs` (key, media type) → `request.rs` (parameters,
+//! body) → `ingest.rs` (check, manifest, plan, commit) → `store/` → `answer.rs`.
+
+mod answer;
+mod cache;
+mod docs;
+mod failure;
+pub mod host;
+mod ingest;
+mod json;
+mod manage;
+mod openapi;
+mod read;
+mod request;
+mod route;
+mod store;
+mod time;
+mod turns;
+
+use std::sync::Arc;
+
+use ::http::header::{AUTHORIZATION, HeaderMap};
+use ::http::request::Parts;
+use ::http::{Method, Response, StatusCode};
+use bytes::Bytes;
+
+use self::answer::Answer;
+use self::cache::SchemaCache;
+use self::failure::{Failure, Handled};
+pub use self::host::{Body, BodyError, Clock, Randomness, Row, Sql, SqlError, SqlValue};
+use self::json::Object;
+pub use self::manage::Demo;
+use self::request::{Parameters, decode_segment};
+use self::route::Action;
+use self::store::Store;
+use self::turns::Turns;
+use crate::digest::Digest;
+use crate::problem::Code;
+use crate::schema::PreparedSchema;
+
+/// What a service is set up with.
+#[derive(Clone)]
+pub struct Settings {
+    /// The bearer token of `/api/v1`.
+    pub admin_token: String,
+}
+
+/// What one request was about, for a host's logs and metrics. Holds no payload value and no key;
+/// it is in every response's extensions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RequestFacts {
+    /// The route's template (`/api/v1/groups/{prefix}`), or `unmatched`.
+    pub route: &'static str,
+    /// The problem's code, when the answer is a problem.
+    pub code: Option<&'static str>,
+    /// The resource name, when a payload was judged.
+    pub table: Option<String>,
+    /// How many resources were added, modified, removed and left unchanged; none for a dry run.
+    pub counts: Option<[u64; 4]>,
+    /// Why the service could not do its work, for the log: never in an answer.
+    pub fault: Option<String>,
+}
+
+/// The service: requests in, answers out.
+///
+/// ```
+/// use bytes::Bytes;
+/// use tidegate_core::service::{Clock, Randomness, Row, Service, Settings, Sql, SqlError, SqlValue};
+///
+/// struct Nothing;
+/// impl Sql for Nothing {
+///     async fn read(&self, _: &str, _: Vec<SqlValue>) -> Result<Vec<Row>, SqlError> {
+///         Err(SqlError::Unavailable("there is none".to_owned()))
+///     }
+///     async fn write(&self, _: &str, _: Vec<SqlValue>) -> Result<Vec<Row>, SqlError> {
+///         Err(SqlError::Unavailable("there is none".to_owned()))
+///     }
+/// }
+/// impl Clock for Nothing {
+///     fn now_unix_millis(&self) -> i64 { 0 }
+/// }
+/// impl Randomness for Nothing {
+///     fn fill(&self, _: &mut [u8]) {}
+/// }
+///
+/// let settings = Settings { admin_token: "a long secret".to_owned() };
+/// let service = Service::new(Nothing, Nothing, Nothing, settings);
+/// let (request, ()) = http::Request::get("/readyz").body(()).unwrap().into_parts();
+/// let mut body = Bytes::new();
+/// let mut answer = std::pin::pin!(service.handle(request, &mut body));
+/// let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+/// let std::task::Poll::Ready(answer) = answer.as_mut().poll(&mut context) else { unreachable!() };
+/// assert_eq!(answer.status(), 503);
+/// ```
+pub struct Service<S, C, R> {
+    store: Store<S>,
+    clock: C,
+    randomness: R,
+    admin: Secret,
+    cache: SchemaCache,
+    turns: Turns,
+}
+
+/// The hash of a secret; comparing two takes the same time whatever they are.
+struct Secret(blake3::Hash);
+
+impl Secret {
+    fn of(text: &[u8]) -> Self {
+        Self(blake3::hash(text))
+    }
+
+    fn matches(&self, other: &Self) -> bool {
+        // `blake3::Hash` compares in constant time.
+        self.0 == other.0
+    }
+
+    fn to_hex(&self) -> String {
+        self.0.to_hex().to_string()
+    }
+}
+
+impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
+    /// A service over a database, a clock and a source of randomness.
+    pub fn new(sql: S, clock: C, randomness: R, settings: Settings) -> Self {
+        Self {
+            store: Store::new(sql),
+            clock,
+            randomness,
+            admin: Secret::of(settings.admin_token.as_bytes()),
+            cache: SchemaCache::default(),
+            turns: Turns::default(),
+        }
+    }
+
+    /// Creates or migrates the tables. To be called once before the first request.
+    ///
+    /// # Errors
+    ///
+    /// The database's. Calling it again goes on where it broke off.
+    pub async fn migrate(&self) -> Result<(), SqlError> {
+        self.store.migrate().await
+    }
+
+    /// The host's own database handle.
+    pub fn sql(&self) -> &S {
+        &self.store.sql
+    }
+
+    /// Answers one request. `body` is read only as far as the route and the limits allow.
+    pub async fn handle<B: Body>(&self, request: Parts, body: &mut B) -> Response<Bytes> {
+        let mut facts = RequestFacts { route: "unmatched", ..RequestFacts::default() };
+        let answer = match self.answer(&request, body, &mut facts).await {
+            Ok(answer) => answer,
+            Err(failure) => {
+                facts.code = Some(failure.problem.code.as_str());
+                facts.fault.clone_from(&failure.fault);
+                Answer::from(failure)
+            }
+        };
+        answer.into_response(facts)
+    }
+
+    async fn answer<B: Body>(&self, request: &Parts, body: &mut B, facts: &mut RequestFacts) -> Handled<Answer> {
+        let path = request.uri.path();
+        let Some((route, raw)) = route::find(path) else { return Err(Failure::not_found("address")) };
+        facts.route = route.template;
+        let method = if request.method == Method::HEAD { &Method::GET } else { &request.method };
+        let Some((_, action)) = route.actions.iter().find(|(other, _)| other == method) else {
+            let allow: Vec<_> = route.actions.iter().map(|(method, _)| method.as_str()).collect();
+            return Err(Failure::method_not_allowed(&allow.join(", ")));
+        };
+        let action = *action;
+        if action.is_admin() {
+            self.require_admin(&request.headers)?;
+        }
+        let mut segments = Vec::new();
+        for segment in raw {
+            segments.push(decode_segment(segment).ok_or_else(|| Failure::not_found("address"))?);
+        }
+        let mut segments = segments.into_iter();
+        let mut segment = || segments.next().unwrap_or_default();
+        let parameters = Parameters::parse(request.uri.query());
+        let headers = &request.headers;
+        if action.is_admin() && action.has_body() {
+            request::require_json(headers)?;
+        }
+        match action {
+            Action::Console => Ok(Answer::html(docs::front_page())),
+            Action::Docs => Ok(Answer::html(docs::page())),
+            Action::OpenApi => Ok(Answer::ok(openapi::text())),
+            Action::Health => Ok(Answer::ok(Object::new().with("status", "ok").finish())),
+            Action::Ready => {
+                self.store.ping().await?;
+                Ok(Answer::ok(Object::new().with("status", "ready").finish()))
+            }
+            Action::CreateGroup => self.create_group(headers, body).await,
+            Action::ListGroups => self.list_groups(&parameters).await,
+            Action::ReadGroup => self.read_group(&segment()).await,
+            Action::ChangeGroup => self.change_group(&segment(), headers, body).await,
+            Action::DeleteGroup => self.delete_group(&segment()).await,
+            Action::CheckSchema => self.check_schema(headers, body).await,
+            Action::CreateSchema => self.create_schema(headers, body).await,
+            Action::ListSchemas => self.list_schemas(&parameters).await,
+            Action::ReadSchema => self.read_schema(&segment()).await,
+            Action::ReplaceSchema => self.replace_schema(&segment(), headers, body).await,
+            Action::DeleteSchema => self.delete_schema(&segment(), &parameters).await,
+            Action::CreateIntegration => self.create_integration(headers, body).await,
+            Action::ListIntegrations => self.list_integrations(&parameters).await,
+            Action::ReadIntegration => self.read_integration(&segment()).await,
+            Action::ChangeIntegration => self.change_integration(&segment(), headers, body).await,
+            Action::DeleteIntegration => self.delete_integration(&segment()).await,
+            Action::CreateKey => self.create_key(&segment()).await,
+            Action::DeleteKey => self.delete_key(&segment(), &segment()).await,
+            Action::ListResources => self.list_resources(&parameters).await,
+            Action::ReadResource => self.read_resource(&segment(), &segment(), &parameters).await,
+            Action::ListChanges => self.list_changes(&parameters).await,
+            Action::Event | Action::Bulk | Action::Delete | Action::Manifest => {
+                self.ingest(action, &segment(), &parameters, headers, body, facts).await
+            }
+        }
+    }
+
+    fn require_admin(&self, headers: &HeaderMap) -> Handled<()> {
+        let header = headers.get(AUTHORIZATION).map(|value| value.as_bytes()).unwrap_or_default();
+        let (scheme, token) = header.split_at_checked(7).unwrap_or_default();
+        if scheme.eq_ignore_ascii_case(b"bearer ") && self.admin.matches(&Secret::of(token.trim_ascii())) {
+            Ok(())
+        } else {
+            Err(Failure::unauthorized(
+                "Bearer realm=\"tidegate\"",
+                "this address takes `Authorization: Bearer` with the admin token",
+            ))
+        }
+    }
+
+    /// A new identifier: a UUID whose order is that of time (version 7).
+    fn new_id(&self) -> String {
+        let mut random = [0; 10];
+        self.randomness.fill(&mut random);
+        let now = u64::try_from(self.clock.now_unix_millis()).unwrap_or_default();
+        uuid::Builder::from_unix_timestamp_millis(now, &random).into_uuid().to_string()
+    }
+
+    /// A new ingest key: 256 random bits.
+    fn new_key(&self) -> String {
+        let mut random = [0; 32];
+        self.randomness.fill(&mut random);
+        format!("tgk_{}", blake3::Hash::from_bytes(random).to_hex())
+    }
+
+    /// The prepared schema of that digest, from the cache or from the text that `load` gives.
+    async fn prepared(
+        &self,
+        digest: &str,
+        load: impl AsyncFnOnce() -> Handled<Option<String>>,
+    ) -> Handled<Arc<PreparedSchema>> {
+        if let Some(schema) = self.cache.find(digest) {
+            return Ok(schema);
+        }
+        let text = load().await?.unwrap_or_default();
+        match PreparedSchema::prepare(text.as_bytes()) {
+            Ok(schema) => {
+                let schema = Arc::new(schema);
+                self.cache.keep(digest.to_owned(), Arc::clone(&schema));
+                Ok(schema)
+            }
+            Err(_) => Err(Failure::new(Code::Internal, "the stored schema cannot be prepared any more")),
+        }
+    }
+}
+
+/// A `Digest` in an entity tag, of whatever identifies a version of an answer.
+fn entity_tag(of: &str) -> String {
+    let digest = Digest::of_bytes(of.as_bytes()).to_string();
+    format!("\"{}\"", digest.get(..32).unwrap_or_default())
+}
+
+/// An answer without a body.
+fn no_content() -> Answer {
+    Answer::empty(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,194 @@
+//! Resources and the feed of changes.
+
+use super::answer::Answer;
+use super::failure::{Failure, Handled};
+use super::host::{Clock, Randomness, Sql};
+use super::json::{Object, array};
+use super::manage::encode_cursor;
+use super::request::Parameters;
+use super::store::{ChangeFilter, ResourceFilter, Source, StoredChange, StoredResource};
+use super::{Service, time};
+use crate::plan::ChangeType;
+
+impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
+    pub(super) async fn list_resources(&self, parameters: &Parameters<'_>) -> Handled<Answer> {
+        let after = match parameters.text("cursor", 6000)? {
+            None => None,
+            Some(cursor) => Some(
+                parse_cursor(&cursor)
+                    .ok_or_else(|| Failure::parameter("cursor", "the parameter `cursor` is the `nextCursor` of a list"))?,
+            ),
+        };
+        let filter = ResourceFilter {
+            table: parameters.text("table", 200)?,
+            integration: parameters.text("integration", 200)?,
+            group_key: parameters.text("groupKey", 100)?,
+            id: parameters.text("id", 1000)?,
+            cut: self.cut(parameters).await?,
+            after,
+        };
+        let page = self.store.resources(&filter, parameters.limit()?).await?;
+        let next = page.items.last().filter(|_| page.more).map(|last| cursor(last.scope, &last.id));
+        let items = array(page.items.iter().map(resource_text));
+        Ok(Answer::ok(Object::new().raw("items", Some(&items)).with("nextCursor", &next).finish()))
+    }
+
+    /// The row of the last change that `?at=` lets see.
+    async fn cut(&self, parameters: &Parameters<'_>) -> Handled<Option<i64>> {
+        let Some(text) = parameters.text("at", 100)? else { return Ok(None) };
+        let Some(at) = time::parse(&text) else {
+            return Err(Failure::parameter("at", "the parameter `at` is a time as RFC 3339 writes it"));
+        };
+        Ok(Some(self.store.cut_at(at).await?))
+    }
+
+    pub(super) async fn read_resource(
+        &self,
+        resource_name: &str,
+        id: &str,
+        parameters: &Parameters<'_>,
+    ) -> Handled<Answer> {
+        let filter = ResourceFilter {
+            table: Some(resource_name.to_owned()),
+            integration: parameters.text("integration", 200)?,
+            group_key: Some(parameters.text("groupKey", 100)?.unwrap_or_default()),
+            id: Some(id.to_owned()),
+            cut: self.cut(parameters).await?,
+            after: None,
+        };
+        let page = self.store.resources(&filter, 1).await?;
+        match page.items.as_slice() {
+            [] => Err(Failure::not_found("resource")),
+            [_] if page.more => Err(Failure::parameter(
+                "integration",
+                "several integrations have a resource of this id; the parameter `integration` says which one is meant",
+            )),
+            [resource, ..] => Ok(Answer::ok(resource_text(resource))),
+        }
+    }
+
+    pub(super) async fn list_changes(&self, parameters: &Parameters<'_>) -> Handled<Answer> {
+        let change = match parameters.text("type", 100)?.as_deref() {
+            None => None,
+            Some(text) => match ChangeType::ALL.iter().find(|change| change.as_str() == text) {
+                Some(change) => Some(change.as_str()),
+                None => {
+                    let detail = "the parameter `type` is `added`, `modified` or `removed`";
+                    return Err(Failure::parameter("type", detail));
+                }
+            },
+        };
+        let after = match parameters.text("after", 100)? {
+            None => None,
+            Some(text) => Some(self.change_row(&text).await?),
+        };
+        let descending = match parameters.text("order", 100)?.as_deref() {
+            // Who asks what came after a change reads on; who asks nothing wants the latest.
+            None => after.is_none(),
+            Some("desc") => true,
+            Some("asc") => false,
+            Some(_) => return Err(Failure::parameter("order", "the parameter `order` is `asc` or `desc`")),
+        };
+        let mut filter = ChangeFilter {
+            table: parameters.text("table", 200)?,
+            integration: parameters.text("integration", 200)?,
+            group_key: parameters.text("groupKey", 100)?,
+            id: parameters.text("id", 1000)?,
+            change,
+            after,
+            before: None,
+            descending,
+        };
+        if let Some(text) = parameters.text("cursor", 100)? {
+            let row = text.strip_prefix('c').and_then(|row| i64::from_str_radix(row, 36).ok());
+            let Some(row) = row else {
+                return Err(Failure::parameter("cursor", "the parameter `cursor` is the `nextCursor` of a list"));
+            };
+            if descending {
+                filter.before = Some(row);
+            } else {
+                filter.after = Some(row.max(filter.after.unwrap_or_default()));
+            }
+        }
+        let page = self.store.changes(&filter, parameters.limit()?).await?;
+        let next = page.items.last().filter(|_| page.more).map(|last| encode_cursor(last.seq));
+        let items = array(page.items.iter().map(change_text));
+        Ok(Answer::ok(Object::new().raw("items", Some(&items)).with("nextCursor", &next).finish()))
+    }
+
+    async fn change_row(&self, change_id: &str) -> Handled<i64> {
+        let unknown = || Failure::parameter("after", "the parameter `after` is the `changeId` of a change");
+        let (commit, number) = change_id.rsplit_once('-').ok_or_else(unknown)?;
+        let number = number.parse().map_err(|_| unknown())?;
+        self.store.change_seq(commit, number).await?.ok_or_else(unknown)
+    }
+}
+
+/// A resources list's opaque cursor: the scope, and the id in hexadecimal.
+fn cursor(scope: i64, id: &str) -> String {
+    use std::fmt::Write;
+    let mut text = format!("{scope:x}.");
+    for byte in id.bytes() {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+fn parse_cursor(cursor: &str) -> Option<(i64, String)> {
+    let (scope, id) = cursor.split_once('.')?;
+    let mut bytes = Vec::new();
+    let mut digits = id.chars();
+    while let Some(high) = digits.next() {
+        let byte = high.to_digit(16)? * 16 + digits.next()?.to_digit(16)?;
+        bytes.push(u8::try_from(byte).ok()?);
+    }
+    Some((i64::from_str_radix(scope, 16).ok()?, String::from_utf8(bytes).ok()?))
+}
+
+fn source_text(source: &Source) -> String {
+    Object::new().with("id", &source.id).with("name", &source.name).raw("tags", Some(&source.tags)).finish()
+}
+
+fn resource_text(resource: &StoredResource) -> String {
+    let meta = Object::new()
+        .with("type", &resource.resource_name)
+        .with("id", &resource.id)
+        .with("name", &resource.name)
+        .with("groupKey", &resource.group_key)
+        .with("recordedAt", &time::format(resource.recorded_at))
+        .with("digest", &resource.digest)
+        .with("schemaVersion", &resource.schema_version)
+        .raw("integration", Some(&source_text(&resource.source)))
+        .with("event", &resource.event)
+        .raw("actor", resource.actor.as_deref())
+        .finish();
+    Object::new().raw("_meta", Some(&meta)).members_of(&resource.payload).finish()
+}
+
+fn change_text(change: &StoredChange) -> String {
+    Object::new()
+        .with("changeId", &format!("{}-{}", change.commit_id, change.number))
+        .with("recordedAt", &time::format(change.recorded_at))
+        .with("type", &change.change)
+        .with("id", &change.id)
+        .with("table", &change.resource_name)
+        .with("groupKey", &change.group_key)
+        .raw("integration", Some(&source_text(&change.source)))
+        .with("event", &change.event)
+        .raw("actor", change.actor.as_deref())
+        .raw("fields", Some(&change.fields))
+        .raw("before", change.before.as_deref())
+        .raw("after", change.after.as_deref())
+        .finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_come_back() {
+        assert_eq!(parse_cursor(&cursor(77, "a,b é")), Some((77, "a,b é".to_owned())));
+        assert_eq!(parse_cursor("zz"), None);
+    }
+}

@@ -1,0 +1,293 @@
+//! Reading: resources, now or at a time, and the feed of changes.
+//!
+//! These statements are put together from the filters that were given, so that each uses the index
+//! that fits. They are plain SQL that both dialects share.
+
+use super::{Columns, PAGE_BYTES, Page, Store, Stored, count, parameters};
+use crate::service::host::{Row, Sql, SqlValue};
+
+/// Which resources to list.
+#[derive(Debug, Default, Clone)]
+pub(in crate::service) struct ResourceFilter {
+    /// A resource name, or a table's name.
+    pub(in crate::service) table: Option<String>,
+    /// An integration's id, or its name.
+    pub(in crate::service) integration: Option<String>,
+    pub(in crate::service) group_key: Option<String>,
+    pub(in crate::service) id: Option<String>,
+    /// As of this row number of the changes.
+    pub(in crate::service) cut: Option<i64>,
+    /// Behind this resource of this scope.
+    pub(in crate::service) after: Option<(i64, String)>,
+}
+
+/// Which changes to list.
+#[derive(Debug, Default, Clone)]
+pub(in crate::service) struct ChangeFilter {
+    pub(in crate::service) table: Option<String>,
+    pub(in crate::service) integration: Option<String>,
+    pub(in crate::service) group_key: Option<String>,
+    pub(in crate::service) id: Option<String>,
+    pub(in crate::service) change: Option<&'static str>,
+    /// Only changes behind this row number.
+    pub(in crate::service) after: Option<i64>,
+    /// Only changes before this row number, for pages in descending order.
+    pub(in crate::service) before: Option<i64>,
+    pub(in crate::service) descending: bool,
+}
+
+/// The integration that a resource or change came by, deleted or not.
+#[derive(Debug, Clone)]
+pub(in crate::service) struct Source {
+    pub(in crate::service) id: String,
+    pub(in crate::service) name: String,
+    /// A JSON array of strings.
+    pub(in crate::service) tags: String,
+}
+
+/// A resource with all that its answer holds.
+#[derive(Debug, Clone)]
+pub(in crate::service) struct StoredResource {
+    pub(in crate::service) scope: i64,
+    pub(in crate::service) id: String,
+    pub(in crate::service) payload: String,
+    pub(in crate::service) name: Option<String>,
+    pub(in crate::service) digest: String,
+    pub(in crate::service) schema_version: i64,
+    pub(in crate::service) group_key: String,
+    pub(in crate::service) resource_name: String,
+    pub(in crate::service) recorded_at: i64,
+    pub(in crate::service) event: Option<String>,
+    pub(in crate::service) actor: Option<String>,
+    pub(in crate::service) source: Source,
+}
+
+/// One change record.
+#[derive(Debug, Clone)]
+pub(in crate::service) struct StoredChange {
+    pub(in crate::service) seq: i64,
+    pub(in crate::service) commit_id: String,
+    /// Its place in the commit.
+    pub(in crate::service) number: i64,
+    pub(in crate::service) id: String,
+    pub(in crate::service) change: String,
+    /// A JSON array of strings.
+    pub(in crate::service) fields: String,
+    pub(in crate::service) before: Option<String>,
+    pub(in crate::service) after: Option<String>,
+    pub(in crate::service) group_key: String,
+    pub(in crate::service) resource_name: String,
+    pub(in crate::service) recorded_at: i64,
+    pub(in crate::service) event: Option<String>,
+    pub(in crate::service) actor: Option<String>,
+    pub(in crate::service) source: Source,
+}
+
+/// A statement's text with its parameters.
+#[derive(Default)]
+struct Query {
+    conditions: String,
+    parameters: Vec<SqlValue>,
+}
+
+impl Query {
+    /// Adds a parameter, and gives the text that stands for it.
+    fn bind(&mut self, value: impl Into<SqlValue>) -> String {
+        self.parameters.push(value.into());
+        format!("?{}", self.parameters.len())
+    }
+
+    fn and(&mut self, condition: &str) {
+        self.conditions.push_str(if self.conditions.is_empty() { " WHERE " } else { " AND " });
+        self.conditions.push_str(condition);
+    }
+
+    /// The filters that pick scopes; `s` is the scope.
+    fn scopes(&mut self, table: Option<&str>, integration: Option<&str>, group_key: Option<&str>) {
+        if let Some(table) = table {
+            let bound = self.bind(table);
+            self.and(&format!(
+                "s.resource_name IN (SELECT resource_name FROM schemas WHERE resource_name = {bound} OR table_name = {bound})"
+            ));
+        }
+        if let Some(integration) = integration {
+            let bound = self.bind(integration);
+            self.and(&format!(
+                "s.integration_id IN (SELECT id FROM integrations WHERE id = {bound} OR name = {bound})"
+            ));
+        }
+        if let Some(group_key) = group_key {
+            let bound = self.bind(group_key);
+            self.and(&format!("s.group_key = {bound}"));
+        }
+    }
+}
+
+impl<S: Sql> Store<S> {
+    /// The last change recorded at or before that time, as a row number.
+    pub(in crate::service) async fn cut_at(&self, unix_millis: i64) -> Stored<i64> {
+        let rows = self.read(self.statements().cut_at, parameters![unix_millis]).await?;
+        Ok(rows.first().map_or(0, |row| Columns::of(row).integer()))
+    }
+
+    /// The row number of the change with that place in that commit.
+    pub(in crate::service) async fn change_seq(&self, commit_id: &str, number: i64) -> Stored<Option<i64>> {
+        let rows = self.read(self.statements().change_seq, parameters![commit_id]).await?;
+        Ok(rows.first().and_then(|row| {
+            let mut columns = Columns::of(row);
+            let (first, changes) = (columns.integer(), columns.integer());
+            (0..changes).contains(&number).then_some(first + number)
+        }))
+    }
+
+    /// A page of resources, by scope and id.
+    pub(in crate::service) async fn resources(
+        &self,
+        filter: &ResourceFilter,
+        limit: usize,
+    ) -> Stored<Page<StoredResource>> {
+        let mut query = Query::default();
+        let filters = (filter.table.as_deref(), filter.integration.as_deref(), filter.group_key.as_deref());
+        query.scopes(filters.0, filters.1, filters.2);
+        if let Some(id) = &filter.id {
+            let bound = query.bind(id.as_str());
+            query.and(&format!("r.resource_id = {bound}"));
+        }
+        if let Some((scope, id)) = &filter.after {
+            let (scope, id) = (query.bind(*scope), query.bind(id.as_str()));
+            query.and(&format!("(r.scope, r.resource_id) > ({scope}, {id})"));
+        }
+        let from = match filter.cut {
+            None => "SELECT r.scope, r.resource_id, r.change_seq, r.size
+                FROM resources r JOIN scopes s ON s.scope = r.scope"
+                .to_owned(),
+            Some(cut) => {
+                let cut = query.bind(cut);
+                query.and(&format!(
+                    "r.type <> 'removed' AND r.seq = (SELECT max(x.seq) FROM changes x
+                        WHERE x.scope = r.scope AND x.resource_id = r.resource_id AND x.seq <= {cut})"
+                ));
+                "SELECT r.scope, r.resource_id, r.seq AS change_seq, r.size
+                    FROM changes r JOIN scopes s ON s.scope = r.scope"
+                    .to_owned()
+            }
+        };
+        query.parameters.push(count(limit + 1));
+        let bound = format!("?{}", query.parameters.len());
+        let bytes = query.bind(PAGE_BYTES);
+        let statement = format!(
+            "SELECT page.total, page.scope, page.resource_id, c.payload, c.name, c.digest, c.schema_version,
+                s.group_key, s.resource_name, k.recorded_at, k.event, k.actor, i.id, i.name, i.tags
+            FROM (
+                SELECT *, count(*) OVER () AS total,
+                    sum(size) OVER (ORDER BY scope, resource_id) AS bytes,
+                    row_number() OVER (ORDER BY scope, resource_id) AS number
+                FROM ({from}{} ORDER BY r.scope, r.resource_id LIMIT {bound}) AS listed
+            ) AS page
+            JOIN scopes s ON s.scope = page.scope
+            JOIN changes c ON c.seq = page.change_seq
+            JOIN commits k ON k.seq = c.commit_seq
+            JOIN integrations i ON i.id = s.integration_id
+            WHERE page.number = 1 OR page.bytes <= {bytes}
+            ORDER BY page.scope, page.resource_id",
+            query.conditions
+        );
+        let rows = self.read(&statement, query.parameters).await?;
+        Ok(cut_page(&rows, limit, |columns| StoredResource {
+            scope: columns.integer(),
+            id: columns.text(),
+            payload: columns.text(),
+            name: columns.optional_text(),
+            digest: columns.text(),
+            schema_version: columns.integer(),
+            group_key: columns.text(),
+            resource_name: columns.text(),
+            recorded_at: columns.integer(),
+            event: columns.optional_text(),
+            actor: columns.optional_text(),
+            source: Source { id: columns.text(), name: columns.text(), tags: columns.text() },
+        }))
+    }
+
+    /// A page of the feed.
+    pub(in crate::service) async fn changes(&self, filter: &ChangeFilter, limit: usize) -> Stored<Page<StoredChange>> {
+        let mut query = Query::default();
+        let filters = (filter.table.as_deref(), filter.integration.as_deref(), filter.group_key.as_deref());
+        query.scopes(filters.0, filters.1, filters.2);
+        if let Some(id) = &filter.id {
+            let bound = query.bind(id.as_str());
+            query.and(&format!("c.resource_id = {bound}"));
+        }
+        if let Some(change) = filter.change {
+            let bound = query.bind(change);
+            query.and(&format!("c.type = {bound}"));
+        }
+        if let Some(after) = filter.after {
+            let bound = query.bind(after);
+            query.and(&format!("c.seq > {bound}"));
+        }
+        if let Some(before) = filter.before {
+            let bound = query.bind(before);
+            query.and(&format!("c.seq < {bound}"));
+        }
+        query.parameters.push(count(limit + 1));
+        let bound = format!("?{}", query.parameters.len());
+        let bytes = query.bind(PAGE_BYTES);
+        let order = if filter.descending { "DESC" } else { "ASC" };
+        let statement = format!(
+            "SELECT page.total, c.seq, k.id, c.seq - k.first_change, c.resource_id, c.type, c.fields, p.payload, c.payload,
+                s.group_key, s.resource_name, k.recorded_at, k.event, k.actor, i.id, i.name, i.tags
+            FROM (
+                SELECT *, count(*) OVER () AS total,
+                    sum(size) OVER (ORDER BY seq {order}) AS bytes,
+                    row_number() OVER (ORDER BY seq {order}) AS number
+                FROM (
+                    SELECT c.seq, c.size + coalesce(p.size, 0) AS size
+                    FROM changes c JOIN scopes s ON s.scope = c.scope LEFT JOIN changes p ON p.seq = c.previous{}
+                    ORDER BY c.seq {order} LIMIT {bound}
+                ) AS listed
+            ) AS page
+            JOIN changes c ON c.seq = page.seq
+            LEFT JOIN changes p ON p.seq = c.previous
+            JOIN commits k ON k.seq = c.commit_seq
+            JOIN scopes s ON s.scope = c.scope
+            JOIN integrations i ON i.id = s.integration_id
+            WHERE page.number = 1 OR page.bytes <= {bytes}
+            ORDER BY c.seq {order}",
+            query.conditions
+        );
+        let rows = self.read(&statement, query.parameters).await?;
+        Ok(cut_page(&rows, limit, |columns| StoredChange {
+            seq: columns.integer(),
+            commit_id: columns.text(),
+            number: columns.integer(),
+            id: columns.text(),
+            change: columns.text(),
+            fields: columns.text(),
+            before: columns.optional_text(),
+            after: columns.optional_text(),
+            group_key: columns.text(),
+            resource_name: columns.text(),
+            recorded_at: columns.integer(),
+            event: columns.optional_text(),
+            actor: columns.optional_text(),
+            source: Source { id: columns.text(), name: columns.text(), tags: columns.text() },
+        }))
+    }
+}
+
+/// A page whose rows begin with the number of rows there were before the byte budget cut it.
+fn cut_page<T>(rows: &[Row], limit: usize, mut item: impl FnMut(&mut Columns<'_>) -> T) -> Page<T> {
+    let mut total = 0;
+    let items: Vec<_> = rows
+        .iter()
+        .take(limit)
+        .map(|row| {
+            let mut columns = Columns::of(row);
+            total = columns.integer();
+            item(&mut columns)
+        })
+        .collect();
+    let more = usize::try_from(total).is_ok_and(|total| total > items.len());
+    Page { items, more }
+}

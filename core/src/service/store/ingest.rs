@@ -1,0 +1,215 @@
+//! What an ingest reads, and its one commit.
+
+use std::collections::BTreeMap;
+
+use super::{Columns, Store, StoreError, Stored, parameters};
+use crate::digest::Digest;
+use crate::plan::Manifest;
+use crate::service::host::{Sql, SqlValue};
+
+/// What a key opens.
+#[derive(Debug, Clone)]
+pub(in crate::service) struct Admission {
+    pub(in crate::service) key_id: String,
+    pub(in crate::service) key_hash: String,
+    pub(in crate::service) key_last_used_at: Option<i64>,
+    pub(in crate::service) integration_id: String,
+    pub(in crate::service) enabled: bool,
+    /// The table of that name in the integration's group.
+    pub(in crate::service) table: Option<Table>,
+}
+
+/// A table and its current schema.
+#[derive(Debug, Clone)]
+pub(in crate::service) struct Table {
+    pub(in crate::service) resource_name: String,
+    pub(in crate::service) version: i64,
+    pub(in crate::service) digest: String,
+    pub(in crate::service) retired: bool,
+}
+
+/// One resource as it is now.
+#[derive(Debug, Clone, Default)]
+pub(in crate::service) struct Current {
+    pub(in crate::service) digest: Option<Digest>,
+    /// The change it is at.
+    pub(in crate::service) change: Option<i64>,
+    pub(in crate::service) payload: Option<String>,
+}
+
+/// A scope's row and revision; a scope that has none yet is at revision 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::service) struct Scope {
+    pub(in crate::service) scope: i64,
+    pub(in crate::service) revision: i64,
+}
+
+/// What a plan was made from, and has to find unchanged.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::service) enum Expected {
+    /// The whole scope at a revision.
+    Revision(i64),
+    /// The resources that the plan names, each at the change it names.
+    Resources,
+}
+
+/// One commit.
+#[derive(Debug)]
+pub(in crate::service) struct Commit<'a> {
+    pub(in crate::service) id: &'a str,
+    pub(in crate::service) key_id: &'a str,
+    pub(in crate::service) integration_id: &'a str,
+    pub(in crate::service) resource_name: &'a str,
+    pub(in crate::service) schema_version: i64,
+    pub(in crate::service) group_key: &'a str,
+    pub(in crate::service) expected: Expected,
+    pub(in crate::service) now: i64,
+    pub(in crate::service) event: Option<&'a str>,
+    /// JSON text.
+    pub(in crate::service) actor: Option<&'a str>,
+    /// A JSON array of changes: `t` type, `i` id, `b` change it is at, `d` digest, `n` name,
+    /// `f` fields, `p` payload, `s` its size.
+    pub(in crate::service) plan: String,
+}
+
+impl<S: Sql> Store<S> {
+    /// What the key with that hash opens, and the table it asks for.
+    pub(in crate::service) async fn admit(&self, key_hash: &str, table: &str) -> Stored<Option<Admission>> {
+        let rows = self.read(self.statements().admit, parameters![key_hash, table]).await?;
+        Ok(rows.first().map(|row| {
+            let mut columns = Columns::of(row);
+            Admission {
+                key_id: columns.text(),
+                key_hash: columns.text(),
+                key_last_used_at: columns.optional_integer(),
+                integration_id: columns.text(),
+                enabled: columns.integer() != 0,
+                table: columns.optional_text().map(|resource_name| Table {
+                    resource_name,
+                    version: columns.integer(),
+                    digest: columns.text(),
+                    retired: columns.optional_integer().is_some(),
+                }),
+            }
+        }))
+    }
+
+    /// One resource of a scope as it is now.
+    pub(in crate::service) async fn current(
+        &self,
+        integration: &str,
+        resource_name: &str,
+        group_key: &str,
+        id: &str,
+    ) -> Stored<Current> {
+        let parameters = parameters![integration, resource_name, group_key, id];
+        let rows = self.read(self.statements().current, parameters).await?;
+        let Some(row) = rows.first() else { return Ok(Current::default()) };
+        let mut columns = Columns::of(row);
+        columns.integer();
+        Ok(Current {
+            digest: columns.optional_text().and_then(|digest| digest.parse().ok()),
+            change: columns.optional_integer(),
+            payload: columns.optional_text(),
+        })
+    }
+
+    /// A scope's row, if anything was ever stored in it.
+    pub(in crate::service) async fn scope(
+        &self,
+        integration: &str,
+        resource_name: &str,
+        group_key: &str,
+    ) -> Stored<Option<Scope>> {
+        let parameters = parameters![integration, resource_name, group_key];
+        let rows = self.read(self.statements().scope, parameters).await?;
+        Ok(rows.first().map(|row| {
+            let mut columns = Columns::of(row);
+            Scope { scope: columns.integer(), revision: columns.integer() }
+        }))
+    }
+
+    /// All ids and digests of a scope at that revision, with the payloads' sizes; `None` if it
+    /// moved on meanwhile. Read in pages: hosts limit what one statement may answer.
+    pub(in crate::service) async fn manifest(&self, scope: Scope) -> Stored<Option<(Manifest, BTreeMap<String, i64>)>> {
+        const PAGE: i64 = 50_000;
+        let mut manifest = Manifest::new();
+        let mut sizes = BTreeMap::new();
+        let mut after = String::new();
+        loop {
+            let parameters = parameters![scope.scope, after.as_str(), PAGE];
+            let rows = self.read(self.statements().manifest_page, parameters).await?;
+            let full = i64::try_from(rows.len()).is_ok_and(|rows| rows >= PAGE);
+            for row in &rows {
+                let mut columns = Columns::of(row);
+                if columns.integer() != scope.revision {
+                    return Ok(None);
+                }
+                // A scope without resources answers one row without an id.
+                let Some(id) = columns.optional_text() else { break };
+                let digest = columns.text().parse().map_err(|_| damaged())?;
+                sizes.insert(id.clone(), columns.integer());
+                after.clone_from(&id);
+                manifest.insert(id, digest);
+            }
+            if !full {
+                return Ok(Some((manifest, sizes)));
+            }
+        }
+    }
+
+    /// The digests of those of the ids that the scope has.
+    pub(in crate::service) async fn manifest_of(&self, scope: Scope, ids: &[&str]) -> Stored<Manifest> {
+        let parameters = parameters![scope.scope, id_list(ids)];
+        let rows = self.read(self.statements().manifest_of, parameters).await?;
+        rows.iter()
+            .map(|row| {
+                let mut columns = Columns::of(row);
+                Ok((columns.text(), columns.text().parse().map_err(|_| damaged())?))
+            })
+            .collect()
+    }
+
+    /// The current payloads of some resources of a scope.
+    pub(in crate::service) async fn payloads(&self, scope: Scope, ids: &[&str]) -> Stored<BTreeMap<String, String>> {
+        let parameters = parameters![scope.scope, id_list(ids)];
+        let rows = self.read(self.statements().payloads, parameters).await?;
+        Ok(rows
+            .iter()
+            .map(|row| {
+                let mut columns = Columns::of(row);
+                (columns.text(), columns.text())
+            })
+            .collect())
+    }
+
+    /// Carries out a plan, whole or not at all.
+    pub(in crate::service) async fn commit(&self, commit: Commit<'_>) -> Stored<()> {
+        let revision = match commit.expected {
+            Expected::Revision(revision) => SqlValue::Integer(revision),
+            Expected::Resources => SqlValue::Null,
+        };
+        let parameters = parameters![
+            commit.id,
+            commit.key_id,
+            commit.integration_id,
+            commit.resource_name,
+            commit.schema_version,
+            commit.group_key,
+            revision,
+            commit.now,
+            commit.event,
+            commit.actor,
+            commit.plan
+        ];
+        self.write(self.statements().commit_plan, parameters).await.map(|_| ())
+    }
+}
+
+fn id_list(ids: &[&str]) -> String {
+    serde_json::to_string(ids).unwrap_or_default()
+}
+
+fn damaged() -> StoreError {
+    StoreError::Broken("a stored digest is damaged".to_owned())
+}

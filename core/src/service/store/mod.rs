@@ -1,0 +1,285 @@
+//! The store: typed commands and questions over a host's [`Sql`].
+//!
+//! What stands in the tables and how a command stays atomic is a dialect's business; everything
+//! else of the service speaks to this module.
+
+mod changes;
+mod ingest;
+mod manage;
+mod sqlite;
+
+use super::host::{Row, Sql, SqlError, SqlValue};
+
+pub(super) use changes::{ChangeFilter, ResourceFilter, Source, StoredChange, StoredResource};
+pub(super) use ingest::{Admission, Commit, Expected, Scope, Table};
+pub(super) use manage::{Group, Integration, Key, NewIntegration, NewSchema, StoredSchema};
+
+/// What one page of a list may hold in payload bytes; a page ends early rather than above that.
+const PAGE_BYTES: i64 = 8 * 1024 * 1024;
+
+/// One dialect's statements.
+pub(super) struct Statements {
+    migrations: &'static [&'static [&'static str]],
+    create_version_table: &'static str,
+    read_version: &'static str,
+    write_version: &'static str,
+    ping: &'static str,
+    create_group: &'static str,
+    change_group: &'static str,
+    delete_group: &'static str,
+    group: &'static str,
+    groups: &'static str,
+    create_schema: &'static str,
+    replace_schema: &'static str,
+    retire_schema: &'static str,
+    schema: &'static str,
+    schemas: &'static str,
+    schema_version: &'static str,
+    create_integration: &'static str,
+    change_integration: &'static str,
+    delete_integration: &'static str,
+    integration: &'static str,
+    integrations: &'static str,
+    keys: &'static str,
+    create_key: &'static str,
+    revoke_key: &'static str,
+    touch_key: &'static str,
+    admit: &'static str,
+    current: &'static str,
+    scope: &'static str,
+    manifest_page: &'static str,
+    manifest_of: &'static str,
+    payloads: &'static str,
+    commit_plan: &'static str,
+    cut_at: &'static str,
+    change_seq: &'static str,
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum StoreError {
+    /// The database cannot be reached.
+    Unavailable(String),
+    /// A rule of the product forbids it.
+    Refused(Refusal),
+    /// The database answered what it never should.
+    Broken(String),
+}
+
+/// A rule that a command ran into: `tidegate:{kind}:{what}` in the database's message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) kind: RefusalKind,
+    /// What it is about: a member's name, or the kind of thing.
+    pub(super) what: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RefusalKind {
+    NameTaken,
+    NameRetired,
+    NotFound,
+    TableRetired,
+    InUse,
+    GroupWithoutSchemas,
+    Conflict,
+    /// The plan was made from a state that is no longer there.
+    Stale,
+}
+
+impl Refusal {
+    fn parse(message: &str) -> Option<Self> {
+        let (_, token) = message.split_once("tidegate:")?;
+        let (kind, what) = token.split_once(':')?;
+        let kind = match kind {
+            "name-taken" => RefusalKind::NameTaken,
+            "name-retired" => RefusalKind::NameRetired,
+            "not-found" => RefusalKind::NotFound,
+            "table-retired" => RefusalKind::TableRetired,
+            "in-use" => RefusalKind::InUse,
+            "group-without-schemas" => RefusalKind::GroupWithoutSchemas,
+            "conflict" => RefusalKind::Conflict,
+            "stale" => RefusalKind::Stale,
+            _ => return None,
+        };
+        let what = what.chars().take_while(|c| c.is_ascii_alphabetic()).collect();
+        Some(Self { kind, what })
+    }
+}
+
+impl From<SqlError> for StoreError {
+    fn from(error: SqlError) -> Self {
+        match error {
+            SqlError::Unavailable(why) => Self::Unavailable(why),
+            SqlError::Refused(message) => match Refusal::parse(&message) {
+                Some(refusal) => Self::Refused(refusal),
+                // A uniqueness that a command checks, broken between its check and its write on a
+                // database with several writers.
+                None if message.contains("UNIQUE") => {
+                    Self::Refused(Refusal { kind: RefusalKind::Stale, what: String::new() })
+                }
+                None => Self::Broken(message),
+            },
+        }
+    }
+}
+
+pub(super) type Stored<T> = Result<T, StoreError>;
+
+/// A list's items, and whether there are more behind them.
+#[derive(Debug)]
+pub(super) struct Page<T> {
+    pub(super) items: Vec<T>,
+    pub(super) more: bool,
+}
+
+/// The store over one host's database.
+#[derive(Debug)]
+pub(super) struct Store<S> {
+    pub(super) sql: S,
+    dialect: Dialect,
+}
+
+/// The dialects there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Sqlite,
+}
+
+impl Dialect {
+    fn statements(self) -> &'static Statements {
+        match self {
+            Self::Sqlite => &sqlite::STATEMENTS,
+        }
+    }
+}
+
+impl<S: Sql> Store<S> {
+    pub(super) fn new(sql: S) -> Self {
+        Self { sql, dialect: Dialect::Sqlite }
+    }
+
+    fn statements(&self) -> &'static Statements {
+        self.dialect.statements()
+    }
+
+    async fn read(&self, statement: &str, parameters: Vec<SqlValue>) -> Stored<Vec<Row>> {
+        Ok(self.sql.read(statement, parameters).await?)
+    }
+
+    async fn write(&self, statement: &str, parameters: Vec<SqlValue>) -> Stored<Vec<Row>> {
+        Ok(self.sql.write(statement, parameters).await?)
+    }
+
+    /// Brings the tables to this version. Statements can be repeated, so two instances that start
+    /// at once do no harm.
+    pub(super) async fn migrate(&self) -> Result<(), SqlError> {
+        let statements = self.statements();
+        self.sql.write(statements.create_version_table, Vec::new()).await?;
+        let rows = self.sql.read(statements.read_version, Vec::new()).await?;
+        let version = rows.first().map_or(0, |row| Columns::of(row).integer());
+        for (number, migration) in (1i64..).zip(statements.migrations).filter(|(number, _)| *number > version) {
+            for statement in *migration {
+                self.sql.write(statement, Vec::new()).await?;
+            }
+            self.sql.write(statements.write_version, vec![SqlValue::Integer(number)]).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the database answers.
+    pub(super) async fn ping(&self) -> Stored<()> {
+        self.read(self.statements().ping, Vec::new()).await.map(|_| ())
+    }
+}
+
+/// A page from rows of which one more was asked for than the page holds.
+fn page<T>(rows: &[Row], limit: usize, mut item: impl FnMut(&mut Columns<'_>) -> T) -> Page<T> {
+    Page { items: rows.iter().take(limit).map(|row| item(&mut Columns::of(row))).collect(), more: rows.len() > limit }
+}
+
+/// Reads a row's values one after the other. What is missing or of another type reads as empty.
+struct Columns<'r> {
+    values: std::slice::Iter<'r, SqlValue>,
+}
+
+impl<'r> Columns<'r> {
+    fn of(row: &'r Row) -> Self {
+        Self { values: row.iter() }
+    }
+
+    fn integer(&mut self) -> i64 {
+        self.optional_integer().unwrap_or_default()
+    }
+
+    fn optional_integer(&mut self) -> Option<i64> {
+        match self.values.next() {
+            Some(SqlValue::Integer(integer)) => Some(*integer),
+            _ => None,
+        }
+    }
+
+    fn text(&mut self) -> String {
+        self.optional_text().unwrap_or_default()
+    }
+
+    fn optional_text(&mut self) -> Option<String> {
+        match self.values.next() {
+            Some(SqlValue::Text(text)) => Some(text.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl From<&str> for SqlValue {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for SqlValue {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<i64> for SqlValue {
+    fn from(integer: i64) -> Self {
+        Self::Integer(integer)
+    }
+}
+
+impl From<bool> for SqlValue {
+    fn from(boolean: bool) -> Self {
+        Self::Integer(i64::from(boolean))
+    }
+}
+
+impl<T: Into<SqlValue>> From<Option<T>> for SqlValue {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// A count as SQL has it.
+fn count(number: usize) -> SqlValue {
+    SqlValue::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+macro_rules! parameters {
+    ($($value:expr),* $(,)?) => { vec![$($crate::service::host::SqlValue::from($value)),*] };
+}
+use parameters;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_read_off_messages() {
+        let refusal = Refusal::parse("sqlite: tidegate:name-taken:prefix (code 1811)").unwrap();
+        assert_eq!((refusal.kind, refusal.what.as_str()), (RefusalKind::NameTaken, "prefix"));
+        assert_eq!(Refusal::parse("tidegate:stale:").unwrap().kind, RefusalKind::Stale);
+        assert!(Refusal::parse("UNIQUE constraint failed").is_none());
+    }
+}

@@ -1,0 +1,200 @@
+//! The whole server: the real service behind the front, and the real binary.
+
+use crate::support::{Running, soon};
+use tidegate::{AdminToken, Config, Database, Server};
+
+const TOKEN: &str = "0123456789abcdef";
+
+fn config(database: Database) -> Config {
+    let mut config = Config::new(database, AdminToken::new(TOKEN).unwrap());
+    config.addr.set_port(0);
+    config
+}
+
+#[tokio::test]
+async fn metrics_are_answered_without_a_token() {
+    let server = Running::run(Server::bind(config(Database::Memory)).await.unwrap());
+    let mut client = server.connect().await;
+    client
+        .send("GET /metrics HTTP/1.1\r\nHost: t\r\n\r\n")
+        .await;
+    assert!(client.answer().await.starts_with("HTTP/1.1 200 OK\r\n"));
+    client
+        .send("GET /metrics HTTP/1.1\r\nHost: t\r\n\r\n")
+        .await;
+    let answer = client.answer().await;
+    let counted = r#"tidegate_http_requests_total{route="/metrics",method="GET",status="200"} 1"#;
+    assert!(answer.contains(counted), "{answer}");
+    assert!(
+        answer.contains("tidegate_http_requests_in_flight 1"),
+        "{answer}"
+    );
+
+    client
+        .send("POST /metrics HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\n\r\n")
+        .await;
+    let answer = client.answer().await;
+    assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+    assert!(answer.contains("\r\nallow: GET, HEAD\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_server_closes_its_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("t.db");
+    let server = Running::run(
+        Server::bind(config(Database::File(path.clone())))
+            .await
+            .unwrap(),
+    );
+    assert!(path.exists());
+    soon(server.stop()).await.unwrap();
+    assert!(!directory.path().join("t.db-wal").exists());
+}
+
+#[tokio::test]
+async fn a_taken_address_is_said() {
+    let first = Server::bind(config(Database::Memory)).await.unwrap();
+    let mut config = config(Database::Memory);
+    config.addr = first.local_addr();
+    let error = Server::bind(config).await.unwrap_err();
+    let message = format!("cannot listen on `{}`: ", first.local_addr());
+    assert!(error.to_string().starts_with(&message), "{error}");
+}
+
+#[cfg(unix)]
+mod binary {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::TcpStream;
+    use std::path::Path;
+    use std::process::{Child, Command, Output, Stdio};
+
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+
+    use super::TOKEN;
+
+    fn tidegate(directory: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        command
+            .current_dir(directory)
+            .args(arguments)
+            .env_remove("TIDEGATE_ADDR")
+            .env_remove("TIDEGATE_DATABASE_URL")
+            .env_remove("TIDEGATE_ADMIN_TOKEN")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    fn output(arguments: &[&str]) -> Output {
+        let directory = tempfile::tempdir().unwrap();
+        tidegate(directory.path(), arguments).output().unwrap()
+    }
+
+    /// The address from the log, and the rest of the log.
+    fn listening(child: &mut Child) -> (String, BufReader<impl Read + use<>>) {
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while log.read_line(&mut line).unwrap() > 0 {
+            if line.contains("listening") {
+                let address = line.split("127.0.0.1:").nth(1).unwrap();
+                let port: String = address.chars().take_while(char::is_ascii_digit).collect();
+                return (format!("127.0.0.1:{port}"), log);
+            }
+            line.clear();
+        }
+        panic!("the server did not say where it listens");
+    }
+
+    #[test]
+    fn sigterm_and_sigint_end_it_with_0() {
+        for signal in [Signal::SIGTERM, Signal::SIGINT] {
+            let directory = tempfile::tempdir().unwrap();
+            let mut child = tidegate(
+                directory.path(),
+                &["serve", "--addr", "127.0.0.1:0", "--log-format", "json"],
+            )
+            .env("TIDEGATE_ADMIN_TOKEN", TOKEN)
+            .spawn()
+            .unwrap();
+            let (address, mut log) = listening(&mut child);
+            // A connection that stays open must not hold it up.
+            let mut open = TcpStream::connect(address).unwrap();
+            open.write_all(b"GET /metrics?secret=7 HTTP/1.1\r\nHost: t\r\n\r\n")
+                .unwrap();
+            assert!(open.read(&mut [0; 64]).unwrap() > 0);
+            kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
+            assert_eq!(child.wait().unwrap().code(), Some(0), "{signal}");
+            assert!(directory.path().join("tidegate.db").exists());
+            assert!(!directory.path().join("tidegate.db-wal").exists());
+
+            let mut rest = String::new();
+            log.read_to_string(&mut rest).unwrap();
+            let request = rest.lines().find(|line| line.contains("/metrics")).unwrap();
+            let request: serde_json::Value = serde_json::from_str(request).unwrap();
+            assert_eq!(
+                (&request["route"], &request["status"]),
+                (&"/metrics".into(), &200.into())
+            );
+            assert!(!rest.contains("secret") && !rest.contains(TOKEN), "{rest}");
+            let mut printed = String::new();
+            child
+                .stdout
+                .take()
+                .unwrap()
+                .read_to_string(&mut printed)
+                .unwrap();
+            assert_eq!(printed, "");
+        }
+    }
+
+    #[test]
+    fn what_cannot_run_ends_with_2_and_names_no_secret() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken = taken.local_addr().unwrap().to_string();
+        for (arguments, message) in [
+            (
+                vec!["serve", "--admin-token", "short-secret"],
+                "the admin token is too short",
+            ),
+            (vec!["serve"], "--admin-token <TOKEN>"),
+            (
+                vec![
+                    "serve",
+                    "--admin-token",
+                    TOKEN,
+                    "--database",
+                    "postgres://u:secret@h/db",
+                ],
+                "error: databases of the kind `postgres` are not supported yet",
+            ),
+            (
+                vec![
+                    "serve",
+                    "--admin-token",
+                    TOKEN,
+                    "--database",
+                    "sqlite:no/such/t.db",
+                    "--addr",
+                    "127.0.0.1:0",
+                ],
+                "error: cannot use the database: ",
+            ),
+            (
+                vec!["serve", "--admin-token", TOKEN, "--addr", &taken],
+                "error: cannot listen on `127.0.0.1:",
+            ),
+            (vec!["swim"], "unrecognized subcommand"),
+        ] {
+            let output = output(&arguments);
+            let errors = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{arguments:?}: {errors}");
+            assert!(errors.contains(message), "{arguments:?}: {errors}");
+            assert!(
+                !errors.contains("secret") && !errors.contains(TOKEN),
+                "{errors}"
+            );
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What a conversation runs on.
+
+use super::Fault;
+use super::message::{Request, Response};
+
+/// A way to run the service.
+///
+/// A new host implements this and [`Instance`], and joins the list in `tests/http.rs`.
+pub trait HttpHost: Send + Sync {
+    /// Its name in the tests' names and in `hosts`.
+    fn name(&self) -> &'static str;
+
+    /// A fresh instance over an empty database, with [`ADMIN_TOKEN`](super::ADMIN_TOKEN).
+    ///
+    /// # Errors
+    ///
+    /// When it does not start.
+    fn start(&self) -> Result<Box<dyn Instance>, Fault>;
+}
+
+/// One running service. It ends when it is dropped.
+pub trait Instance {
+    /// Sends a request and waits for the answer.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer, or none that could be read; and when a body was read further than
+    /// it had to be.
+    fn send(&mut self, request: &Request) -> Result<Response, Fault>;
+
+    /// Breaks or mends the database. Says whether the host can do that.
+    ///
+    /// # Errors
+    ///
+    /// When it should have worked.
+    fn set_storage_broken(&mut self, broken: bool) -> Result<bool, Fault> {
+        let _ = broken;
+        Ok(false)
+    }
+}

@@ -1,0 +1,10 @@
+//! What the tests of the whole product share: vectors, expectations, hosts of the gate.
+//!
+//! A vector is a case in a JSON file under `vectors/`. Each one runs on every host, and what a host
+//! cannot run is a skip that carries its reason.
+
+pub mod expect;
+pub mod gate;
+pub mod http;
+pub mod vector;
+pub mod wasm;

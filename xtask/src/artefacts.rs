@@ -1,0 +1,32 @@
+//! What the project ships or tests, built in release.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use crate::process;
+use crate::toolchain::{self, Target};
+use crate::workspace::Workspace;
+
+/// Builds the binary `tidegate` and gives its path.
+pub(crate) fn native(workspace: &Workspace) -> Result<PathBuf> {
+    process::run(&mut workspace.cargo(["build", "--release", "--package", "tidegate"]))?;
+    let name = format!("tidegate{}", std::env::consts::EXE_SUFFIX);
+    existing(workspace.target.join("release").join(name))
+}
+
+/// Builds the guest module that the tests run, and gives its path.
+pub(crate) fn guest(workspace: &Workspace) -> Result<PathBuf> {
+    let target = Target::Unknown;
+    let mut command = workspace.cargo(["build", "--release", "--package", "tidegate-guest"]);
+    toolchain::ensure(workspace, target)?.apply(&mut command);
+    process::run(&mut command)?;
+    existing(workspace.target.join(target.triple()).join("release/tidegate_guest.wasm"))
+}
+
+fn existing(path: PathBuf) -> Result<PathBuf> {
+    if !path.is_file() {
+        bail!("the build left no `{}`", path.display());
+    }
+    Ok(path)
+}

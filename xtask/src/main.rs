@@ -1,0 +1,82 @@
+//! The project's own commands. What people run here is what CI runs.
+
+mod artefacts;
+mod demo;
+mod features;
+mod process;
+mod suite;
+mod toolchain;
+mod tools;
+mod workspace;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand, ValueEnum};
+
+use toolchain::Target;
+use workspace::Workspace;
+
+/// Builds, tests and runs Tidegate.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Serve the worked example on this machine, with an embedded database
+    Run {
+        /// Where to listen
+        #[arg(long, default_value = "127.0.0.1:7070")]
+        addr: SocketAddr,
+    },
+    /// Run everything that CI runs
+    Test,
+    /// Build the artefacts in release
+    Build {
+        /// One of them only
+        artefact: Option<Artefact>,
+    },
+    /// Make sure that WebAssembly can be built here
+    Setup,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Artefact {
+    /// The binary `tidegate`
+    Native,
+    /// The core as a WebAssembly module, for the tests
+    Guest,
+}
+
+fn main() -> ExitCode {
+    match perform(&Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(task: &Task) -> Result<()> {
+    let workspace = Workspace::locate()?;
+    match task {
+        Task::Run { addr } => demo::serve(&workspace, *addr),
+        Task::Test => suite::run(&workspace),
+        Task::Build { artefact } => {
+            if matches!(artefact, None | Some(Artefact::Native)) {
+                println!("{}", artefacts::native(&workspace)?.display());
+            }
+            if matches!(artefact, None | Some(Artefact::Guest)) {
+                println!("{}", artefacts::guest(&workspace)?.display());
+            }
+            Ok(())
+        }
+        Task::Setup => toolchain::ensure(&workspace, Target::Unknown).map(|_| ()),
+    }
+}

@@ -1,0 +1,84 @@
+//! `cargo xtask test`: everything that CI runs, in order, up to the first failure.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use crate::workspace::Workspace;
+use crate::{artefacts, features, process, toolchain, tools};
+
+type Step = (&'static str, fn(&Workspace) -> Result<()>);
+
+/// What fails fast comes first; what has to be fetched and built once comes last.
+const STEPS: [Step; 10] = [
+    ("format", format),
+    ("features of serde_json", features::check),
+    ("clippy", clippy),
+    ("clippy of the core for WebAssembly", clippy_wasm),
+    ("guest module", |workspace| artefacts::guest(workspace).map(|_| ())),
+    ("tests", tests),
+    ("documentation", documentation),
+    ("package of the core", package),
+    ("licences", tools::licences),
+    ("spelling", tools::spelling),
+];
+
+/// Runs the steps.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let start = Instant::now();
+    for (name, step) in STEPS {
+        println!("\n==> {name}");
+        let begun = Instant::now();
+        let outcome = step(workspace);
+        println!("    {:.1} s", begun.elapsed().as_secs_f64());
+        outcome.with_context(|| format!("test: FAILED at the step `{name}`"))?;
+    }
+    println!("\nxtask: test: all {} steps passed in {:.0} s", STEPS.len(), start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn format(workspace: &Workspace) -> Result<()> {
+    process::run(&mut workspace.cargo(["fmt", "--all", "--check"]))
+}
+
+fn clippy(workspace: &Workspace) -> Result<()> {
+    process::run(&mut workspace.cargo([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--",
+        "-Dwarnings",
+    ]))
+}
+
+/// Code that only one of the two kinds of target sees must pass as well.
+fn clippy_wasm(workspace: &Workspace) -> Result<()> {
+    let mut command = workspace.cargo([
+        "clippy",
+        "--release",
+        "--package=tidegate-core",
+        "--package=tidegate-guest",
+        "--all-features",
+    ]);
+    toolchain::ensure(workspace, toolchain::Target::Unknown)?.apply(&mut command);
+    process::run(command.args(["--", "-Dwarnings"]))
+}
+
+fn tests(workspace: &Workspace) -> Result<()> {
+    let guest = artefacts::guest(workspace)?;
+    process::run(workspace.cargo(["test", "--workspace", "--all-features"]).env("TIDEGATE_GUEST_WASM", guest))
+}
+
+fn documentation(workspace: &Workspace) -> Result<()> {
+    process::run(
+        workspace
+            .cargo(["doc", "--workspace", "--all-features", "--no-deps"])
+            .env("RUSTDOCFLAGS", "-Dwarnings"),
+    )
+}
+
+/// What crates.io would get is complete and builds by itself.
+fn package(workspace: &Workspace) -> Result<()> {
+    process::run(&mut workspace.cargo(["package", "--package", "tidegate-core", "--allow-dirty"]))
+}

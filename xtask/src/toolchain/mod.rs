@@ -1,0 +1,161 @@
+//! Making WebAssembly buildable with whatever toolchain is here.
+//!
+//! Three ways, in this order: the target's standard library is installed; `rustup` installs it;
+//! cargo builds it from the standard library's source. The third is for machines whose `rustup`
+//! reaches no server, or that have none. The source is then taken from the toolchain, or else
+//! from Debian, which packages it for each version (see `debian.rs`).
+
+mod debian;
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::process;
+use crate::workspace::Workspace;
+
+/// A WebAssembly target that the project builds for.
+#[derive(Clone, Copy)]
+pub(crate) enum Target {
+    /// `wasm32-unknown-unknown`: the core alone, with no system below it.
+    Unknown,
+}
+
+impl Target {
+    pub(crate) fn triple(self) -> &'static str {
+        match self {
+            Self::Unknown => "wasm32-unknown-unknown",
+        }
+    }
+
+    /// What every build for the target is given, before what a caller adds.
+    fn rustflags(self) -> &'static [&'static str] {
+        match self {
+            // Keeps the `wasm_js` feature that a dependency turns on from importing the
+            // browser's random source; the guest has the function that this asks for.
+            Self::Unknown => &["--cfg", r#"getrandom_backend="custom""#],
+        }
+    }
+}
+
+/// How a target can be built here.
+pub(crate) struct Toolchain {
+    target: Target,
+    standard_library: StandardLibrary,
+}
+
+enum StandardLibrary {
+    Installed,
+    FromSource,
+}
+
+impl Toolchain {
+    /// Turns a cargo command into one that builds for the target.
+    ///
+    /// The flags replace `RUSTFLAGS`, so that the artefact is the same whatever the user's shell
+    /// sets; cargo gives them to the target's code only, not to build scripts.
+    pub(crate) fn apply(&self, command: &mut Command) {
+        command.args(["--target", self.target.triple()]);
+        command.env("CARGO_ENCODED_RUSTFLAGS", self.target.rustflags().join("\x1f"));
+        if let StandardLibrary::FromSource = self.standard_library {
+            command.args(["-Z", "build-std=std,panic_abort"]);
+            // A stable cargo takes `-Z` only with this.
+            command.env("RUSTC_BOOTSTRAP", "1");
+        }
+    }
+}
+
+/// Makes sure that `target` can be built, installing what is missing.
+pub(crate) fn ensure(workspace: &Workspace, target: Target) -> Result<Toolchain> {
+    let rust = Rust::locate()?;
+    let toolchain = |standard_library| Toolchain { target, standard_library };
+    let triple = target.triple();
+    if rust.has_installed(target) {
+        return Ok(toolchain(StandardLibrary::Installed));
+    }
+    // Saves each later call the time in which a rustup without a network gives up.
+    let no_rustup = workspace.target.join(format!("xtask/{triple}-{}-from-source", rust.release));
+    if !(no_rustup.exists() && rust.has_source()) {
+        eprintln!("setup: {triple} is not installed; asking rustup for it");
+        match process::output(Command::new("rustup").args(["target", "add", triple])) {
+            Ok(_) if rust.has_installed(target) => {
+                return Ok(toolchain(StandardLibrary::Installed));
+            }
+            Ok(_) => eprintln!("setup: rustup installed it for another toolchain than rustc's"),
+            Err(error) => eprintln!("setup: rustup cannot: {}", first_line(&error)),
+        }
+        if rust.has_source() {
+            eprintln!("setup: the standard library's source is here; cargo will build it");
+        } else {
+            debian::install_source(&rust, &workspace.target.join("xtask/debian"))
+                .with_context(|| missing(&rust, triple))?;
+        }
+        std::fs::create_dir_all(workspace.target.join("xtask"))?;
+        std::fs::write(&no_rustup, "")?;
+    }
+    Ok(toolchain(StandardLibrary::FromSource))
+}
+
+/// The rustc that cargo uses here.
+struct Rust {
+    sysroot: PathBuf,
+    /// Such as `1.95.0`.
+    release: String,
+}
+
+impl Rust {
+    fn locate() -> Result<Self> {
+        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let sysroot = process::text(Command::new(&rustc).args(["--print", "sysroot"]))?;
+        let version = process::text(Command::new(&rustc).arg("-vV"))?;
+        let release = version
+            .lines()
+            .find_map(|line| line.strip_prefix("release: "))
+            .context("`rustc -vV` names no release")?;
+        Ok(Self { sysroot: PathBuf::from(sysroot.trim_end()), release: release.to_owned() })
+    }
+
+    fn has_installed(&self, target: Target) -> bool {
+        let libraries = self.sysroot.join("lib/rustlib").join(target.triple()).join("lib");
+        // The directory alone proves nothing: other things put files there as well.
+        libraries
+            .read_dir()
+            .is_ok_and(|entries| entries.flatten().any(|entry| is_std_library(&entry.file_name())))
+    }
+
+    /// Where cargo looks for the standard library's source.
+    fn source(&self) -> PathBuf {
+        self.sysroot.join("lib/rustlib/src/rust/library")
+    }
+
+    fn has_source(&self) -> bool {
+        self.source().join("std/Cargo.toml").is_file() && self.source().join("Cargo.lock").is_file()
+    }
+}
+
+fn is_std_library(name: &OsStr) -> bool {
+    let extension = Path::new(name).extension();
+    name.to_string_lossy().starts_with("libstd-") && extension == Some(OsStr::new("rlib"))
+}
+
+fn first_line(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    // rustup writes what it is doing first, and then what went wrong.
+    text.lines()
+        .find(|line| line.starts_with("error:"))
+        .or_else(|| text.lines().next())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn missing(rust: &Rust, triple: &str) -> String {
+    format!(
+        "{triple} cannot be built here. It needs either the target itself \
+         (`rustup target add {triple}`), or the standard library's source of Rust {release} in \
+         `{source}` (`rustup component add rust-src`, or Debian's package rust-src {release})",
+        release = rust.release,
+        source = rust.source().display(),
+    )
+}

@@ -1,0 +1,69 @@
+//! The programs that check licences and spelling.
+//!
+//! One on the PATH is taken as it is. Otherwise cargo builds it once, into the build directory,
+//! which takes about two minutes a program on two cores.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::process;
+use crate::workspace::Workspace;
+
+/// A program from crates.io.
+struct Tool {
+    program: &'static str,
+    package: &'static str,
+    /// Pinned, so that the same sources pass tomorrow.
+    version: &'static str,
+}
+
+const DENY: Tool = Tool { program: "cargo-deny", package: "cargo-deny", version: "0.20.2" };
+
+const TYPOS: Tool = Tool { program: "typos", package: "typos-cli", version: "1.52.0" };
+
+impl Tool {
+    fn ensure(&self, workspace: &Workspace) -> Result<PathBuf> {
+        let home = workspace.target.join("tools");
+        let own = home.join("bin").join(format!("{}{}", self.program, std::env::consts::EXE_SUFFIX));
+        for path in [PathBuf::from(self.program), own.clone()] {
+            if process::succeeds(Command::new(&path).arg("--version")) {
+                return Ok(path);
+            }
+        }
+        eprintln!("setup: building {} {}", self.package, self.version);
+        let mut command = workspace.cargo(["install", "--locked", "--quiet"]);
+        command.args(["--version", self.version, self.package, "--root"]).arg(&home);
+        process::run(&mut command)?;
+        Ok(own)
+    }
+}
+
+/// Checks licences, bans and sources of all dependencies, and known vulnerabilities.
+///
+/// The vulnerabilities are in a database that has to be fetched, so without a network that part
+/// is skipped, and says so.
+pub(crate) fn licences(workspace: &Workspace) -> Result<()> {
+    let program = DENY.ensure(workspace)?;
+    let deny = |arguments: &[&str]| {
+        let mut command = Command::new(&program);
+        command.args(arguments).current_dir(&workspace.root);
+        command
+    };
+    process::run(&mut deny(&["check", "bans", "licenses", "sources"]))?;
+    if process::succeeds(&mut deny(&["fetch", "db"])) {
+        process::run(&mut deny(&["check", "--disable-fetch", "advisories"]))
+    } else {
+        println!(
+            "skipped: known vulnerabilities; the advisory database cannot be fetched \
+             (with a network, `cargo deny check advisories`)"
+        );
+        Ok(())
+    }
+}
+
+/// Checks the spelling of everything that git would take.
+pub(crate) fn spelling(workspace: &Workspace) -> Result<()> {
+    process::run(Command::new(TYPOS.ensure(workspace)?).current_dir(&workspace.root))
+}
