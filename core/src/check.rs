@@ -72,7 +72,9 @@ impl Rejection {
     /// The problem's code.
     pub fn code(&self) -> Code {
         match self {
-            Self::Unreadable(ParseError { kind: ParseErrorKind::DuplicateMember, .. }) => Code::DuplicateMember,
+            Self::Unreadable(ParseError { kind: ParseErrorKind::DuplicateMember, .. }) => {
+                Code::DuplicateMember
+            }
             Self::Unreadable(_) => Code::MalformedJson,
             Self::TooLarge { .. } => Code::TooLarge,
             Self::Invalid(violations) => {
@@ -162,7 +164,11 @@ impl PreparedSchema {
         self.pass(payload, options).map(|(_, item)| item)
     }
 
-    fn pass<'p>(&self, payload: &'p [u8], options: CheckOptions) -> Result<(Document<'p>, CheckedItem), Rejection> {
+    fn pass<'p>(
+        &self,
+        payload: &'p [u8],
+        options: CheckOptions,
+    ) -> Result<(Document<'p>, CheckedItem), Rejection> {
         if payload.len() > limits::RESOURCE_BYTES {
             return Err(too_long(limits::RESOURCE_BYTES, None));
         }
@@ -199,28 +205,28 @@ impl PreparedSchema {
             if range.len() > limits::RESOURCE_BYTES {
                 return Err(too_long(limits::RESOURCE_BYTES, Some(index)));
             }
-            match self.judge(&document, range) {
-                Ok(item) => {
-                    if let Some(&before) = places.get(&item.id) {
-                        faults.invalid_items += 1;
-                        faults.add(Violations {
-                            list: vec![self.duplicate(before).into_violation(Some(index))],
-                            ..Violations::default()
-                        });
-                    } else {
-                        places.insert(item.id.clone(), index);
-                        checked.push(item);
-                    }
-                }
-                Err(refused) => {
-                    faults.invalid_items += 1;
-                    // Beyond the budget it only matters that there are more.
-                    if faults.list.len() < limits::BULK_FAULTS {
-                        faults.add(self.violations(&document, refused, options, Some(index)));
-                    } else {
-                        faults.truncated = true;
-                    }
-                }
+            let judged = self.judge(&document, range);
+            // An item that is invalid otherwise has an id all the same.
+            let id = match &judged {
+                Ok(item) => Some(item.id.as_str()),
+                Err(_) => self.id(document.root()),
+            };
+            let before = id.and_then(|id| places.get(id).copied());
+            if let (Some(id), None) = (id, before) {
+                places.insert(id.to_owned(), index);
+            }
+            if judged.is_err() || before.is_some() {
+                faults.invalid_items += 1;
+            }
+            match judged {
+                Ok(item) => checked.push(item),
+                // Beyond the budget it only matters that there are more.
+                Err(_) if faults.list.len() >= limits::BULK_FAULTS => faults.truncated = true,
+                Err(refused) => faults.add(self.violations(&document, refused, options, Some(index))),
+            }
+            if let Some(before) = before {
+                let list = vec![self.duplicate(before).into_violation(Some(index))];
+                faults.add(Violations { list, ..Violations::default() });
             }
             index += 1;
         }
@@ -242,11 +248,18 @@ impl PreparedSchema {
 
     fn id<'a>(&self, root: Node<'a>) -> Option<&'a str> {
         let id = self.id_path().walk(root)?.string()?;
-        (!id.is_empty() && (id.len() <= limits::ID_CHARS || id.chars().count() <= limits::ID_CHARS)).then_some(id)
+        (!id.is_empty() && (id.len() <= limits::ID_CHARS || id.chars().count() <= limits::ID_CHARS))
+            .then_some(id)
     }
 
     /// The second phase: every reason, in words.
-    fn violations(&self, document: &Document<'_>, refused: Refused, options: CheckOptions, item: Option<usize>) -> Violations {
+    fn violations(
+        &self,
+        document: &Document<'_>,
+        refused: Refused,
+        options: CheckOptions,
+        item: Option<usize>,
+    ) -> Violations {
         let root = document.root();
         let mut findings = match refused {
             Refused::TooComplex => vec![Finding::new(
@@ -283,7 +296,9 @@ impl PreparedSchema {
         let path = self.id_path();
         let pointer = path.segments().iter().fold(Pointer::root(), |pointer, segment| match segment {
             Segment::Name(name) => pointer.name(name),
-            Segment::Index(index) => usize::try_from(*index).map_or_else(|_| pointer.clone(), |index| pointer.index(index)),
+            Segment::Index(index) => {
+                usize::try_from(*index).map_or_else(|_| pointer.clone(), |index| pointer.index(index))
+            }
         });
         let said = findings.iter().any(|finding| {
             pointer.is_within(&finding.pointer) && !finding.pointer.as_str().is_empty()
@@ -342,7 +357,9 @@ impl Violations {
 }
 
 fn show_value(finding: &mut Finding, root: Node<'_>) {
-    if let Some(node) = explain::locate(root, &finding.pointer).filter(|node| !matches!(node.kind(), Type::Object | Type::Array)) {
+    if let Some(node) = explain::locate(root, &finding.pointer)
+        .filter(|node| !matches!(node.kind(), Type::Object | Type::Array))
+    {
         finding.detail = format!("{} (found {})", finding.detail, quoted(&node.to_text()));
     }
 }
@@ -357,16 +374,19 @@ mod tests {
         let schema = PreparedSchema::prepare(schema.to_string().as_bytes()).unwrap();
         match schema.check(payload.to_string().as_bytes(), CheckOptions::default()) {
             Ok(_) => Vec::new(),
-            Err(rejection) => {
-                rejection.violations().iter().map(|violation| (violation.pointer.clone(), violation.code.as_str())).collect()
-            }
+            Err(rejection) => rejection
+                .violations()
+                .iter()
+                .map(|violation| (violation.pointer.clone(), violation.code.as_str()))
+                .collect(),
         }
     }
 
     /// A recursion through two alternatives: collecting every error would double with each level.
     #[test]
     fn alternatives_in_alternatives_are_explained_in_bounded_time() {
-        let branch = |name: &str| json!({ "properties": { "a": { "$ref": "#/$defs/node" } }, "required": [name] });
+        let branch =
+            |name: &str| json!({ "properties": { "a": { "$ref": "#/$defs/node" } }, "required": [name] });
         let schema = json!({
             "type": "object",
             "properties": { "id": { "type": "string" }, "tree": { "$ref": "#/$defs/node" } },
@@ -377,7 +397,10 @@ mod tests {
         for _ in 0..100 {
             tree = json!({ "a": tree });
         }
-        assert_eq!(codes(&schema, &json!({ "id": "1", "tree": tree })), [("#/tree".to_owned(), "no-alternative")]);
+        assert_eq!(
+            codes(&schema, &json!({ "id": "1", "tree": tree })),
+            [("#/tree".to_owned(), "no-alternative")]
+        );
     }
 
     /// Every reference in a chain doubles the work; a validator does not remember these.
@@ -405,7 +428,10 @@ mod tests {
         let mut defs = serde_json::Map::new();
         for level in 0..40 {
             let next = json!({ "$ref": format!("#/$defs/d{}", level + 1) });
-            defs.insert(format!("d{level}"), json!({ "type": "object", "properties": { "l": next, "r": next } }));
+            defs.insert(
+                format!("d{level}"),
+                json!({ "type": "object", "properties": { "l": next, "r": next } }),
+            );
         }
         defs.insert("d40".to_owned(), json!({ "type": "string" }));
         let schema = json!({
@@ -413,7 +439,10 @@ mod tests {
             "properties": { "id": { "type": "string" }, "tree": { "$ref": "#/$defs/d0" } },
             "$defs": defs, "resmo": { "id": "id" }
         });
-        assert_eq!(codes(&schema, &json!({ "id": "1", "tree": { "l": { "r": 1 } } })), [("#/tree/l/r".to_owned(), "wrong-type")]);
+        assert_eq!(
+            codes(&schema, &json!({ "id": "1", "tree": { "l": { "r": 1 } } })),
+            [("#/tree/l/r".to_owned(), "wrong-type")]
+        );
     }
 
     #[test]

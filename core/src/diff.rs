@@ -88,7 +88,9 @@ impl Diff {
     fn both(&mut self, before: Node<'_>, after: Node<'_>) {
         match (before.kind(), after.kind()) {
             // The resource itself is no field, however empty.
-            (Type::Object, Type::Object) if self.path.is_empty() || !before.is_empty() && !after.is_empty() => {
+            (Type::Object, Type::Object)
+                if self.path.is_empty() || !before.is_empty() && !after.is_empty() =>
+            {
                 let mut members = Vec::new();
                 for_each_member(before, after, |name, before, after| members.push((name, before, after)));
                 for (name, before, after) in members {
@@ -178,13 +180,17 @@ mod tests {
     use crate::document::Document;
 
     fn fields(before: &str, after: &str) -> Vec<String> {
-        let (before, after) = (Document::parse(before.as_bytes()).unwrap(), Document::parse(after.as_bytes()).unwrap());
+        let (before, after) =
+            (Document::parse(before.as_bytes()).unwrap(), Document::parse(after.as_bytes()).unwrap());
         differing_fields(before.root(), after.root())
     }
 
     #[test]
     fn leaves_that_differ() {
-        assert_eq!(fields(r#"{"a":{"b":1,"c":[1,2]}}"#, r#"{"a":{"c":[1,3,{"d":{}}],"b":1.0}}"#), ["a.c[1]", "a.c[2].d"]);
+        assert_eq!(
+            fields(r#"{"a":{"b":1,"c":[1,2]}}"#, r#"{"a":{"c":[1,3,{"d":{}}],"b":1.0}}"#),
+            ["a.c[1]", "a.c[2].d"]
+        );
         assert_eq!(fields(r#"{"a":{"x":1}}"#, r#"{"a":5}"#), ["a", "a.x"]);
         assert_eq!(fields(r#"{"a":{}}"#, r#"{"a":[]}"#), ["a"]);
         assert_eq!(fields(r#"{"a":{}}"#, r#"{"a":{"b":null}}"#), ["a", "a.b"]);
@@ -200,7 +206,12 @@ mod tests {
     }
 
     fn value() -> impl Strategy<Value = serde_json::Value> {
-        let leaf = prop_oneof![Just(json!(null)), any::<bool>().prop_map(|b| json!(b)), (0..3i32).prop_map(|n| json!(n)), "[a-c]{0,2}".prop_map(|s| json!(s))];
+        let leaf = prop_oneof![
+            Just(json!(null)),
+            any::<bool>().prop_map(|b| json!(b)),
+            (0..3i32).prop_map(|n| json!(n)),
+            "[a-c]{0,2}".prop_map(|s| json!(s))
+        ];
         leaf.prop_recursive(3, 20, 4, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(|list| json!(list)),

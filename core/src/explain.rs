@@ -28,7 +28,12 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    pub(crate) fn new(pointer: Pointer, schema_pointer: Pointer, code: Code, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        pointer: Pointer,
+        schema_pointer: Pointer,
+        code: Code,
+        detail: impl Into<String>,
+    ) -> Self {
         let keyword = keyword_of(&schema_pointer);
         Self { pointer, schema_pointer, keyword, code, detail: detail.into(), missing: None }
     }
@@ -97,9 +102,17 @@ fn collect(
             unknown.push((object, schema_pointer, unexpected.clone()));
             false
         }
+        ValidationErrorKind::FalseSchema => match members_of_closed(schema, error, root) {
+            Some(members) => {
+                unknown.push(members);
+                false
+            }
+            None => true,
+        },
         _ => true,
     });
-    let faulty: BTreeSet<String> = errors.iter().map(|error| error.instance_path().as_str().to_owned()).collect();
+    let faulty: BTreeSet<String> =
+        errors.iter().map(|error| error.instance_path().as_str().to_owned()).collect();
     errors.sort_by_cached_key(|error| {
         (order(error.instance_path().as_str()), error.schema_path().as_str().to_owned())
     });
@@ -136,6 +149,23 @@ fn collect(
     Some(findings)
 }
 
+/// The members of an object that allows none: where `additionalProperties: false` stands alone,
+/// `jsonschema` reports the object, and no member of it.
+fn members_of_closed(
+    schema: &PreparedSchema,
+    error: &ValidationError<'_>,
+    root: Node<'_>,
+) -> Option<(Pointer, Pointer, Vec<String>)> {
+    let schema_pointer = Pointer::from_text(error.schema_path().as_str());
+    let (owner, keyword) = schema_pointer.split()?;
+    // Not a property of that name.
+    schema.graph().at(&owner).filter(|_| keyword == "additionalProperties")?;
+    let object = Pointer::from_text(error.instance_path().as_str());
+    let members = locate(root, &object)?.members().take(limits::BULK_FAULTS);
+    let names = members.map(|(name, _)| name.to_owned()).collect();
+    Some((object, schema_pointer, names))
+}
+
 /// A key that sorts pointers token by token, indexes as numbers.
 fn order(pointer: &str) -> Vec<(Option<u64>, String)> {
     pointer.split('/').map(|token| (token.parse().ok(), token.to_owned())).collect()
@@ -145,12 +175,19 @@ fn finding(error: &ValidationError<'_>, root: Node<'_>, opaque: bool) -> Finding
     let pointer = Pointer::from_text(error.instance_path().as_str());
     let schema_pointer = Pointer::from_text(error.schema_path().as_str());
     if let (true, ValidationErrorKind::Not { schema }) = (opaque, error.kind())
-        && let Some(keyword) = ["anyOf", "oneOf"].into_iter().find(|keyword| schema.pointer(&format!("/not/{keyword}")).is_some())
+        && let Some(keyword) = ["anyOf", "oneOf"]
+            .into_iter()
+            .find(|keyword| schema.pointer(&format!("/not/{keyword}")).is_some())
     {
         // The way back to where the alternatives stood: over `allOf/N/not`.
         let owner = (0..3).try_fold(schema_pointer, |pointer, _| pointer.split().map(|(parent, _)| parent));
         let at = owner.unwrap_or_default().name(keyword);
-        return Finding::new(pointer, at, Code::NoAlternative, format!("does not match the alternatives of `{keyword}`"));
+        return Finding::new(
+            pointer,
+            at,
+            Code::NoAlternative,
+            format!("does not match the alternatives of `{keyword}`"),
+        );
     }
     let found = locate(root, &pointer).map_or("nothing", |node| node.kind().name());
     let mut finding = Finding::new(pointer, schema_pointer, code(error.kind()), detail(error.kind(), found));
@@ -194,7 +231,8 @@ fn unknown_fields(
             if alternatives_failed {
                 continue;
             }
-            "this field is declared only for other cases of the schema, and not allowed in this one".to_owned()
+            "this field is declared only for other cases of the schema, and not allowed in this one"
+                .to_owned()
         } else {
             match nearest(&name, &declared) {
                 Some(known) => format!("unknown field; did you mean {}?", quoted(known)),
@@ -227,9 +265,9 @@ fn nearest<'n>(name: &str, known: &BTreeSet<&'n str>) -> Option<&'n str> {
 
 /// The value that a pointer leads to.
 pub(crate) fn locate<'a>(root: Node<'a>, pointer: &Pointer) -> Option<Node<'a>> {
-    pointer.tokens().try_fold(root, |node, token| {
-        node.member(&token).or_else(|| node.element(token.parse().ok()?))
-    })
+    pointer
+        .tokens()
+        .try_fold(root, |node, token| node.member(&token).or_else(|| node.element(token.parse().ok()?)))
 }
 
 /// The place of a pointer in the document's order; of what is not there, that of its container.
@@ -277,9 +315,14 @@ fn opaque_validator(schema: &PreparedSchema) -> Option<Validator<GateJson>> {
 
 /// The keyword that a pointer into a schema leads to: its last token that is one.
 fn keyword_of(pointer: &Pointer) -> String {
-    const WITH_NAMES: [&str; 5] = ["properties", "patternProperties", "dependentRequired", "dependentSchemas", "required"];
+    const WITH_NAMES: [&str; 5] =
+        ["properties", "patternProperties", "dependentRequired", "dependentSchemas", "required"];
     let tokens: Vec<_> = pointer.tokens().collect();
-    let named = tokens.len().checked_sub(2).and_then(|at| tokens.get(at)).filter(|token| WITH_NAMES.contains(&token.as_str()));
+    let named = tokens
+        .len()
+        .checked_sub(2)
+        .and_then(|at| tokens.get(at))
+        .filter(|token| WITH_NAMES.contains(&token.as_str()));
     named.or(tokens.last()).cloned().unwrap_or_default()
 }
 
@@ -292,7 +335,9 @@ fn code(kind: &ValidationErrorKind) -> Code {
         Kind::AdditionalItems { .. } | Kind::UnevaluatedItems { .. } => Code::UnknownItem,
         Kind::Enum { .. } | Kind::Constant { .. } => Code::NotAllowed,
         Kind::Format { .. } => Code::WrongFormat,
-        Kind::Pattern { .. } | Kind::BacktrackLimitExceeded { .. } | Kind::RegexEngineFailure { .. } => Code::PatternMismatch,
+        Kind::Pattern { .. } | Kind::BacktrackLimitExceeded { .. } | Kind::RegexEngineFailure { .. } => {
+            Code::PatternMismatch
+        }
         Kind::PropertyNames { .. } => Code::WrongName,
         Kind::Minimum { .. } | Kind::ExclusiveMinimum { .. } => Code::TooSmall,
         Kind::Maximum { .. } | Kind::ExclusiveMaximum { .. } => Code::TooLarge,
@@ -304,7 +349,9 @@ fn code(kind: &ValidationErrorKind) -> Code {
         Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } => Code::NoAlternative,
         Kind::OneOfMultipleValid { .. } => Code::SeveralAlternatives,
         Kind::Not { .. } | Kind::FalseSchema => Code::Forbidden,
-        Kind::ContentEncoding { .. } | Kind::ContentMediaType { .. } | Kind::FromUtf8 { .. } => Code::WrongContent,
+        Kind::ContentEncoding { .. } | Kind::ContentMediaType { .. } | Kind::FromUtf8 { .. } => {
+            Code::WrongContent
+        }
         Kind::Custom { .. } | Kind::Referencing(_) => Code::Invalid,
     }
 }
@@ -314,13 +361,19 @@ pub(crate) fn detail(kind: &ValidationErrorKind, found: &str) -> String {
     use ValidationErrorKind as Kind;
     match kind {
         Kind::Type { kind } => format!("expected {}, found {found}", types(kind)),
-        Kind::Required { property } => format!("missing field {}", quoted(property.as_str().unwrap_or_default())),
-        Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => match unexpected.as_slice() {
-            [one] => format!("unknown field {}", quoted(one)),
-            several => format!("{} unknown fields", several.len()),
-        },
+        Kind::Required { property } => {
+            format!("missing field {}", quoted(property.as_str().unwrap_or_default()))
+        }
+        Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
+            match unexpected.as_slice() {
+                [one] => format!("unknown field {}", quoted(one)),
+                several => format!("{} unknown fields", several.len()),
+            }
+        }
         Kind::AdditionalItems { limit } => format!("expected at most {limit} elements"),
-        Kind::UnevaluatedItems { unexpected } => format!("{} elements that no schema allows", unexpected.len()),
+        Kind::UnevaluatedItems { unexpected } => {
+            format!("{} elements that no schema allows", unexpected.len())
+        }
         Kind::Enum { options } => match options.as_array() {
             Some(options) => format!("expected one of {}", listed(options)),
             None => "expected one of the values of `enum`".to_owned(),
@@ -328,8 +381,12 @@ pub(crate) fn detail(kind: &ValidationErrorKind, found: &str) -> String {
         Kind::Constant { expected_value } => format!("expected {}", quoted(&expected_value.to_string())),
         Kind::Format { format } => format!("expected the format {}", quoted(format)),
         Kind::Pattern { pattern } => format!("does not match the pattern {}", quoted(pattern)),
-        Kind::BacktrackLimitExceeded { .. } | Kind::RegexEngineFailure { .. } => "the pattern could not be run on it".to_owned(),
-        Kind::PropertyNames { error } => format!("a member's name does not pass: {}", detail(error.kind(), "another")),
+        Kind::BacktrackLimitExceeded { .. } | Kind::RegexEngineFailure { .. } => {
+            "the pattern could not be run on it".to_owned()
+        }
+        Kind::PropertyNames { error } => {
+            format!("a member's name does not pass: {}", detail(error.kind(), "another"))
+        }
         Kind::Minimum { limit } => format!("expected at least {limit}"),
         Kind::ExclusiveMinimum { limit } => format!("expected more than {limit}"),
         Kind::Maximum { limit } => format!("expected at most {limit}"),
@@ -349,8 +406,12 @@ pub(crate) fn detail(kind: &ValidationErrorKind, found: &str) -> String {
         Kind::OneOfMultipleValid { .. } => "matches more than one of the alternatives of `oneOf`".to_owned(),
         Kind::Not { .. } => "matches what `not` forbids, or none of its alternatives".to_owned(),
         Kind::FalseSchema => "no value is allowed here".to_owned(),
-        Kind::ContentEncoding { content_encoding } => format!("expected the content encoding {}", quoted(content_encoding)),
-        Kind::ContentMediaType { content_media_type } => format!("expected the media type {}", quoted(content_media_type)),
+        Kind::ContentEncoding { content_encoding } => {
+            format!("expected the content encoding {}", quoted(content_encoding))
+        }
+        Kind::ContentMediaType { content_media_type } => {
+            format!("expected the media type {}", quoted(content_media_type))
+        }
         Kind::FromUtf8 { .. } => "the decoded content is not UTF-8".to_owned(),
         Kind::Custom { .. } => "does not pass".to_owned(),
         Kind::Referencing(_) => "a reference cannot be followed".to_owned(),
@@ -400,7 +461,9 @@ fn alternatives(context: &[Vec<ValidationError<'static>>]) -> String {
             Some(match error.kind() {
                 ValidationErrorKind::Type { kind } => format!("expected {}", types(kind)),
                 // One level says enough.
-                ValidationErrorKind::AnyOf { .. } | ValidationErrorKind::OneOfNotValid { .. } => "no alternative".to_owned(),
+                ValidationErrorKind::AnyOf { .. } | ValidationErrorKind::OneOfNotValid { .. } => {
+                    "no alternative".to_owned()
+                }
                 kind => detail(kind, "another"),
             })
         })

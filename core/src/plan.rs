@@ -78,7 +78,8 @@ impl Plan {
     /// Removes those of the ids that are stored; the others count as `ignored` with the caller.
     pub fn removal<'i>(stored: &Manifest, ids: impl IntoIterator<Item = &'i str>) -> Self {
         let mut plan = Self::default();
-        let ids: std::collections::BTreeSet<_> = ids.into_iter().filter(|id| stored.contains_key(*id)).collect();
+        let ids: std::collections::BTreeSet<_> =
+            ids.into_iter().filter(|id| stored.contains_key(*id)).collect();
         plan.remove(ids);
         plan
     }

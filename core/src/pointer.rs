@@ -170,7 +170,7 @@ mod tests {
         let a = Pointer::root().name("a");
         assert!(a.name("b").is_within(&a) && a.is_within(&a));
         assert!(!Pointer::root().name("ab").is_within(&a));
-        assert_eq!(a.name("x/y").split(), Some((a.clone(), "x/y".to_owned())));
+        assert_eq!(a.name("x/y").split(), Some((a, "x/y".to_owned())));
     }
 
     #[test]

@@ -246,10 +246,13 @@ impl ProblemDetails {
 
     /// The problem of a schema that cannot be used.
     pub fn schema_invalid(problems: &[Problem]) -> Self {
-        let mut details = Self::new(Code::SchemaInvalid, match problems {
-            [one] => format!("the schema has a problem: {}", one.detail),
-            several => format!("the schema has {} problems", several.len()),
-        });
+        let mut details = Self::new(
+            Code::SchemaInvalid,
+            match problems {
+                [one] => format!("the schema has a problem: {}", one.detail),
+                several => format!("the schema has {} problems", several.len()),
+            },
+        );
         details.errors = problems.iter().cloned().map(Fault::Problem).collect();
         details
     }
@@ -273,7 +276,9 @@ impl From<Rejection> for ProblemDetails {
         let code = rejection.code();
         match rejection {
             Rejection::Unreadable(error) => Self::unreadable(&error),
-            Rejection::TooLarge { limit, item, detail } => Self { limit: Some(limit as u64), item, ..Self::new(code, detail) },
+            Rejection::TooLarge { limit, item, detail } => {
+                Self { limit: Some(limit as u64), item, ..Self::new(code, detail) }
+            }
             Rejection::Invalid(violations) => {
                 let more = if violations.truncated { "more than " } else { "" };
                 let detail = match violations.list.as_slice() {
@@ -328,15 +333,18 @@ impl PreparedSchema {
     /// # Errors
     ///
     /// Why one of the two does not pass, and whether that is `old`.
-    pub fn preview(&self, old: &[u8], new: &[u8], options: CheckOptions) -> Result<PlanReport, (bool, Rejection)> {
+    pub fn preview(
+        &self,
+        old: &[u8],
+        new: &[u8],
+        options: CheckOptions,
+    ) -> Result<PlanReport, (bool, Rejection)> {
         let stored = self.check_bulk(old, options).map_err(|rejection| (true, rejection))?;
         let items = self.check_bulk(new, options).map_err(|rejection| (false, rejection))?;
         let manifest: Manifest = stored.iter().map(|item| (item.id.clone(), item.digest)).collect();
         let plan = Plan::bulk(&manifest, items.iter().map(|item| (item.id.as_str(), item.digest)));
-        let texts: std::collections::BTreeMap<&str, &[u8]> = stored
-            .iter()
-            .filter_map(|item| Some((item.id.as_str(), old.get(item.range.clone())?)))
-            .collect();
+        let texts: std::collections::BTreeMap<&str, &[u8]> =
+            stored.iter().filter_map(|item| Some((item.id.as_str(), old.get(item.range.clone())?))).collect();
         let fields = |id: &str, item: Option<usize>| {
             let before = Document::parse(texts.get(id)?).ok()?;
             let after = Document::parse(new.get(items.get(item?)?.range.clone())?).ok()?;

@@ -141,9 +141,7 @@ where
         }
         true
     };
-    tokio::time::timeout(limits.drain_timeout, reading)
-        .await
-        .unwrap_or(false)
+    tokio::time::timeout(limits.drain_timeout, reading).await.unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -210,10 +208,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn draining_ends() {
-        let tight = ConnectionLimits {
-            drain_bytes: 4,
-            ..limits()
-        };
+        let tight = ConnectionLimits { drain_bytes: 4, ..limits() };
         assert!(drain(Full::new(Bytes::from("tide")), &tight).await);
         assert!(!drain(Full::new(Bytes::from("tides")), &tight).await);
         let started = Instant::now();

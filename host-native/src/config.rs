@@ -46,9 +46,7 @@ impl FromStr for Database {
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             return Err(DatabaseUrlError::PostgresNotYet);
         }
-        let path = url
-            .strip_prefix("sqlite:")
-            .ok_or(DatabaseUrlError::UnknownScheme)?;
+        let path = url.strip_prefix("sqlite:").ok_or(DatabaseUrlError::UnknownScheme)?;
         // `sqlite:///var/lib/t.db` is how other tools write the same thing.
         let path = path.strip_prefix("//").unwrap_or(path);
         match path {
@@ -98,9 +96,7 @@ impl AdminToken {
             return Err(AdminTokenError::NotVisibleAscii);
         }
         if token.len() < 16 {
-            return Err(AdminTokenError::TooShort {
-                length: token.len(),
-            });
+            return Err(AdminTokenError::TooShort { length: token.len() });
         }
         Ok(Self(token))
     }
@@ -198,25 +194,13 @@ mod tests {
     fn database_urls() {
         for (url, expected) in [
             ("sqlite:t.db", Ok(Database::File("t.db".into()))),
-            (
-                "sqlite:/var/lib/t.db",
-                Ok(Database::File("/var/lib/t.db".into())),
-            ),
-            (
-                "sqlite:///var/lib/t.db",
-                Ok(Database::File("/var/lib/t.db".into())),
-            ),
+            ("sqlite:/var/lib/t.db", Ok(Database::File("/var/lib/t.db".into()))),
+            ("sqlite:///var/lib/t.db", Ok(Database::File("/var/lib/t.db".into()))),
             ("sqlite::memory:", Ok(Database::Memory)),
             ("sqlite:", Err(DatabaseUrlError::EmptyPath)),
             ("t.db", Err(DatabaseUrlError::UnknownScheme)),
-            (
-                "mysql://u:secret@h/db",
-                Err(DatabaseUrlError::UnknownScheme),
-            ),
-            (
-                "postgres://u:secret@h/db",
-                Err(DatabaseUrlError::PostgresNotYet),
-            ),
+            ("mysql://u:secret@h/db", Err(DatabaseUrlError::UnknownScheme)),
+            ("postgres://u:secret@h/db", Err(DatabaseUrlError::PostgresNotYet)),
             ("postgresql://h/db", Err(DatabaseUrlError::PostgresNotYet)),
         ] {
             assert_eq!(url.parse(), expected, "{url}");
@@ -225,14 +209,8 @@ mod tests {
 
     #[test]
     fn an_admin_token_is_long_and_hidden() {
-        assert_eq!(
-            AdminToken::new("short"),
-            Err(AdminTokenError::TooShort { length: 5 })
-        );
-        assert_eq!(
-            AdminToken::new("a token with spaces"),
-            Err(AdminTokenError::NotVisibleAscii)
-        );
+        assert_eq!(AdminToken::new("short"), Err(AdminTokenError::TooShort { length: 5 }));
+        assert_eq!(AdminToken::new("a token with spaces"), Err(AdminTokenError::NotVisibleAscii));
         let token = AdminToken::new("0123456789abcdef").unwrap();
         assert!(!format!("{token:?}").contains("0123"));
     }

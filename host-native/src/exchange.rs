@@ -40,12 +40,7 @@ pub(crate) struct Shared<A> {
 
 impl<A> Shared<A> {
     pub(crate) fn new(application: A, limits: ConnectionLimits) -> Self {
-        Self {
-            application,
-            limits,
-            metrics: Metrics::new(),
-            ids: RequestIds::new(),
-        }
+        Self { application, limits, metrics: Metrics::new(), ids: RequestIds::new() }
     }
 }
 
@@ -81,14 +76,12 @@ pub(crate) async fn respond<A: Application>(
     let facts = response
         .extensions_mut()
         .remove::<RequestFacts>()
-        .unwrap_or_else(|| RequestFacts {
-            route: UNMATCHED,
-            ..RequestFacts::default()
-        });
+        .unwrap_or_else(|| RequestFacts { route: UNMATCHED, ..RequestFacts::default() });
     let took = started.elapsed();
-    shared
-        .metrics
-        .answered(method, response.status(), took, &facts);
+    shared.metrics.answered(method, response.status(), took, &facts);
+    if let Some(fault) = &facts.fault {
+        tracing::error!(id, route = facts.route, fault, "a request could not be answered");
+    }
     tracing::info!(
         method,
         route = facts.route,
@@ -103,13 +96,7 @@ pub(crate) async fn respond<A: Application>(
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(X_REQUEST_ID, id);
     }
-    finish_body(
-        &shared,
-        &activity,
-        busy,
-        body.into_rest(awaits_permission),
-        response.headers_mut(),
-    );
+    finish_body(&shared, &activity, busy, body.into_rest(awaits_permission), response.headers_mut());
     Ok(response.map(Full::new))
 }
 
@@ -143,9 +130,7 @@ fn finish_body<A: Application>(
 
 /// RFC 9110 §10.1.1: the client sends its body when a `100` has come.
 fn awaits_permission(headers: &HeaderMap) -> bool {
-    headers
-        .get(EXPECT)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+    headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// The future's output, or `None` when it panics.
@@ -165,14 +150,8 @@ async fn unless_panics<T>(future: impl Future<Output = T>) -> Option<T> {
 fn metrics_page(metrics: &Metrics, method: &Method) -> Response<Bytes> {
     const ROUTE: &str = "/metrics";
     if method != Method::GET && method != Method::HEAD {
-        let mut refusal = problem(
-            Code::MethodNotAllowed,
-            "`/metrics` answers `GET` and `HEAD`",
-            ROUTE,
-        );
-        refusal
-            .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        let mut refusal = problem(Code::MethodNotAllowed, "`/metrics` answers `GET` and `HEAD`", ROUTE);
+        refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return refusal;
     }
     let Ok(page) = metrics.render() else {
@@ -182,10 +161,7 @@ fn metrics_page(metrics: &Metrics, method: &Method) -> Response<Bytes> {
     let mut response = Response::new(page);
     let media_type = HeaderValue::from_static(metrics::CONTENT_TYPE);
     response.headers_mut().insert(CONTENT_TYPE, media_type);
-    response.extensions_mut().insert(RequestFacts {
-        route: ROUTE,
-        ..RequestFacts::default()
-    });
+    response.extensions_mut().insert(RequestFacts { route: ROUTE, ..RequestFacts::default() });
     response
 }
 
@@ -199,8 +175,7 @@ fn problem(code: Code, detail: &str, route: &'static str) -> Response<Bytes> {
         "detail": detail,
     });
     let mut response = Response::new(Bytes::from(body.to_string()));
-    *response.status_mut() =
-        StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let media_type = HeaderValue::from_static("application/problem+json");
     response.headers_mut().insert(CONTENT_TYPE, media_type);
     response.extensions_mut().insert(RequestFacts {
@@ -221,17 +196,10 @@ struct RequestIds {
 impl RequestIds {
     fn new() -> Self {
         // Without randomness the ids of two processes are alike, which only a log would show.
-        Self {
-            process: getrandom::u64().unwrap_or_default(),
-            count: AtomicU64::new(1),
-        }
+        Self { process: getrandom::u64().unwrap_or_default(), count: AtomicU64::new(1) }
     }
 
     fn next(&self) -> String {
-        format!(
-            "{:016x}-{:x}",
-            self.process,
-            self.count.fetch_add(1, Ordering::Relaxed)
-        )
+        format!("{:016x}-{:x}", self.process, self.count.fetch_add(1, Ordering::Relaxed))
     }
 }

@@ -19,9 +19,8 @@ use tidegate_core::service::RequestFacts;
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// A single event takes a fraction of a millisecond without its sync, a full bulk some seconds.
-const SECONDS: [f64; 14] = [
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
+const SECONDS: [f64; 14] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// The order of [`RequestFacts::counts`].
 const CHANGES: [&str; 4] = ["added", "modified", "removed", "unchanged"];
@@ -82,11 +81,7 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("tidegate");
         let requests = Family::default();
-        registry.register(
-            "http_requests",
-            "Requests that were answered",
-            requests.clone(),
-        );
+        registry.register("http_requests", "Requests that were answered", requests.clone());
         let seconds = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> _);
         registry.register_with_unit(
             "http_request_duration",
@@ -103,22 +98,10 @@ impl Metrics {
             changes.clone(),
         );
         let in_flight = Gauge::default();
-        registry.register(
-            "http_requests_in_flight",
-            "Requests that are being answered",
-            in_flight.clone(),
-        );
+        registry.register("http_requests_in_flight", "Requests that are being answered", in_flight.clone());
         let connections = Gauge::default();
         registry.register("connections", "Open connections", connections.clone());
-        Self {
-            registry,
-            requests,
-            seconds,
-            problems,
-            changes,
-            in_flight,
-            connections,
-        }
+        Self { registry, requests, seconds, problems, changes, in_flight, connections }
     }
 
     pub(crate) fn request_begins(&self) -> Counted {
@@ -137,25 +120,14 @@ impl Metrics {
         facts: &RequestFacts,
     ) {
         let route = facts.route;
-        self.requests
-            .get_or_create(&Answered {
-                route,
-                method,
-                status: status.as_u16(),
-            })
-            .inc();
-        self.seconds
-            .get_or_create(&Route { route })
-            .observe(took.as_secs_f64());
+        self.requests.get_or_create(&Answered { route, method, status: status.as_u16() }).inc();
+        self.seconds.get_or_create(&Route { route }).observe(took.as_secs_f64());
         if let Some(code) = facts.code {
             self.problems.get_or_create(&Code { code }).inc();
         }
         if let (Some(table), Some(counts)) = (&facts.table, &facts.counts) {
             for (change, count) in CHANGES.into_iter().zip(counts) {
-                let labels = Change {
-                    table: table.clone(),
-                    change,
-                };
+                let labels = Change { table: table.clone(), change };
                 self.changes.get_or_create(&labels).inc_by(*count);
             }
         }
@@ -195,6 +167,7 @@ mod tests {
             code: Some("too-large"),
             table: Some("_directory_employee".into()),
             counts: Some([3, 2, 1, 0]),
+            fault: None,
         };
         let _in_flight = metrics.request_begins();
         drop(metrics.connection_opens());

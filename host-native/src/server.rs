@@ -32,11 +32,7 @@ use crate::wire::{Activity, Wire};
 /// Tidegate can put something of its own behind the same front.
 pub trait Application: Send + Sync + 'static {
     /// Answers one request. Need not read the body, or all of it.
-    fn answer(
-        &self,
-        request: Parts,
-        body: &mut RequestBody,
-    ) -> impl Future<Output = Response<Bytes>> + Send;
+    fn answer(&self, request: Parts, body: &mut RequestBody) -> impl Future<Output = Response<Bytes>> + Send;
 
     /// Called once, after the last answer.
     fn close(&self) -> impl Future<Output = ()> + Send;
@@ -84,9 +80,7 @@ pub struct Server<A = NativeService> {
 impl<A> fmt::Debug for Server<A> {
     // What the application holds is not for a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server")
-            .field("local_addr", &self.local_addr)
-            .finish_non_exhaustive()
+        f.debug_struct("Server").field("local_addr", &self.local_addr).finish_non_exhaustive()
     }
 }
 
@@ -100,23 +94,12 @@ impl Server {
         // First, so that a second server on one address leaves the database alone.
         let (listener, local_addr) = listen(config.addr).await?;
         let store = SqliteStore::open(&config.database, &SqliteOptions::default())?;
-        let settings = Settings {
-            admin_token: config.admin_token.reveal().to_owned(),
-        };
+        let settings = Settings { admin_token: config.admin_token.reveal().to_owned() };
         let service = Service::new(store, SystemClock, SystemRandomness, settings);
         service.migrate().await?;
-        let demo = if config.demo {
-            service.install_demo().await?
-        } else {
-            None
-        };
+        let demo = if config.demo { service.install_demo().await? } else { None };
         let shared = Arc::new(Shared::new(service, config.limits));
-        Ok(Self {
-            listener,
-            local_addr,
-            shared,
-            demo,
-        })
+        Ok(Self { listener, local_addr, shared, demo })
     }
 
     /// The worked example, when the configuration asked for it and the database holds nothing
@@ -139,12 +122,7 @@ impl<A: Application> Server<A> {
     ) -> Result<Self, StartError> {
         let (listener, local_addr) = listen(addr).await?;
         let shared = Arc::new(Shared::new(application, limits));
-        Ok(Self {
-            listener,
-            local_addr,
-            shared,
-            demo: None,
-        })
+        Ok(Self { listener, local_addr, shared, demo: None })
     }
 
     /// The address it listens on, with the real port.
@@ -155,9 +133,7 @@ impl<A: Application> Server<A> {
     /// Answers requests until `shutdown` resolves; then accepts no more, finishes what is in
     /// flight, and closes the application.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) {
-        let Self {
-            listener, shared, ..
-        } = self;
+        let Self { listener, shared, .. } = self;
         let permits = Arc::new(Semaphore::new(shared.limits.connections.max(1)));
         let (stop, stopping) = watch::channel(false);
         let mut connections = JoinSet::new();
@@ -180,10 +156,7 @@ impl<A: Application> Server<A> {
         tracing::info!(connections = connections.len(), "shutting down");
         stop.send_replace(true);
         let finish = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(shared.limits.shutdown_timeout, finish)
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(shared.limits.shutdown_timeout, finish).await.is_err() {
             tracing::warn!(connections = connections.len(), "requests were cut off");
             connections.shutdown().await;
         }
@@ -229,8 +202,7 @@ async fn serve<A: Application>(
     let activity = Activity::new();
     let wire = TokioIo::new(Wire::new(stream, activity.clone(), &shared.limits));
     let header_bytes = shared.limits.header_bytes;
-    let service =
-        service_fn(move |request| respond(Arc::clone(&shared), activity.clone(), request));
+    let service = service_fn(move |request| respond(Arc::clone(&shared), activity.clone(), request));
     let mut connection = pin!(
         http1::Builder::new()
             // The wire has its own, which tells an idle client from a slow one.

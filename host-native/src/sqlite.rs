@@ -30,10 +30,7 @@ pub struct SqliteOptions {
 
 impl Default for SqliteOptions {
     fn default() -> Self {
-        Self {
-            write_queue: 1024,
-            readers: 4,
-        }
+        Self { write_queue: 1024, readers: 4 }
     }
 }
 
@@ -75,10 +72,7 @@ impl SqliteStore {
             Database::Memory => None,
             Database::File(path) => Some(Arc::new(Readers::open(path, options.readers)?)),
         };
-        Ok(Self {
-            writer: Writer::start(connection, options.write_queue)?,
-            readers,
-        })
+        Ok(Self { writer: Writer::start(connection, options.write_queue)?, readers })
     }
 
     /// Finishes the writes that were accepted, empties the write-ahead log into the file and
@@ -99,11 +93,7 @@ impl Sql for SqliteStore {
         })
     }
 
-    async fn write(
-        &self,
-        statement: &str,
-        parameters: Vec<SqlValue>,
-    ) -> Result<Vec<Row>, SqlError> {
+    async fn write(&self, statement: &str, parameters: Vec<SqlValue>) -> Result<Vec<Row>, SqlError> {
         told(self.writer.write(statement, parameters).await)
     }
 }

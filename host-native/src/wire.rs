@@ -46,12 +46,7 @@ struct State {
 
 impl Activity {
     pub(crate) fn new() -> Self {
-        let state = State {
-            phase: Phase::Idle,
-            since: Instant::now(),
-            requests: 0,
-            unread: false,
-        };
+        let state = State { phase: Phase::Idle, since: Instant::now(), requests: 0, unread: false };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -62,10 +57,7 @@ impl Activity {
             state.requests += 1;
             state.requests
         });
-        Busy {
-            activity: self.clone(),
-            request,
-        }
+        Busy { activity: self.clone(), request }
     }
 
     /// The connection will end with bytes that nobody has read.
@@ -148,19 +140,13 @@ impl<S> Wire<S> {
     }
 
     /// Turns a write that is stuck for too long into an error.
-    fn watch_write<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        outcome: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
+    fn watch_write<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
             self.writing = None;
             return outcome;
         }
         let timeout = self.write_timeout;
-        let stuck = self
-            .writing
-            .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + timeout)));
+        let stuck = self.writing.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + timeout)));
         ready!(stuck.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -194,11 +180,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.watch_write(cx, outcome)
     }
@@ -225,9 +207,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.lingering.is_none() {
             ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
-            let unread = self
-                .activity
-                .with(|state| state.unread || state.phase == Phase::Headers);
+            let unread = self.activity.with(|state| state.unread || state.phase == Phase::Headers);
             if !unread {
                 return Poll::Ready(Ok(()));
             }
@@ -303,10 +283,7 @@ mod tests {
         client.write_all(b"G").await.unwrap();
         assert_eq!(wire.read(&mut byte).await.unwrap(), 1);
         let started = Instant::now();
-        assert_eq!(
-            wire.read(&mut byte).await.unwrap_err().kind(),
-            io::ErrorKind::TimedOut
-        );
+        assert_eq!(wire.read(&mut byte).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(started.elapsed(), limits().header_timeout);
     }
 

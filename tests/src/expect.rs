@@ -62,12 +62,14 @@ fn objects(expected: &Map<String, Value>, actual: &Map<String, Value>, at: &str)
     let exact = expected.get(EXACT) == Some(&Value::Bool(true));
     let named = || expected.iter().filter(|(name, _)| !exact || *name != EXACT);
     let inside = |name: &str| format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
-    named()
-        .find_map(|(name, expected)| first_difference(expected, actual.get(name), &inside(name)))
-        .or_else(|| {
+    named().find_map(|(name, expected)| first_difference(expected, actual.get(name), &inside(name))).or_else(
+        || {
             let other = actual.iter().find(|(name, _)| exact && !expected.contains_key(*name));
-            other.map(|(name, value)| format!("at `{}`: expected nothing, found {}", inside(name), shown(value)))
-        })
+            other.map(|(name, value)| {
+                format!("at `{}`: expected nothing, found {}", inside(name), shown(value))
+            })
+        },
+    )
 }
 
 fn same_number(expected: &Number, actual: &Number) -> bool {
@@ -119,7 +121,9 @@ impl<'e> Operator<'e> {
             Self::Contains(part) => text.is_some_and(|text| text.contains(part)),
             Self::Match(pattern) => match Regex::new(pattern) {
                 Ok(regex) => text.is_some_and(|text| regex.is_match(text)),
-                Err(error) => return Some(format!("at `{at}`: the expectation is no regular expression: {error}")),
+                Err(error) => {
+                    return Some(format!("at `{at}`: the expectation is no regular expression: {error}"));
+                }
             },
             Self::Includes(all) => {
                 let Some(elements) = actual.as_array() else {
@@ -213,7 +217,11 @@ mod tests {
     fn objects_match_as_subsets() {
         matches(json!({ "a": { "b": 1 } }), json!({ "a": { "b": 1, "c": 2 }, "d": 3 }));
         differs(json!({ "a": { "b": 1 } }), json!({ "a": {} }), "at `/a/b`: expected 1, found nothing");
-        differs(json!({ "a/b": { "~": 1 } }), json!({ "a/b": { "~": 2 } }), "at `/a~1b/~0`: expected 1, found 2");
+        differs(
+            json!({ "a/b": { "~": 1 } }),
+            json!({ "a/b": { "~": 2 } }),
+            "at `/a~1b/~0`: expected 1, found 2",
+        );
         differs(json!({}), json!([]), "at ``: expected {}, found []");
     }
 
@@ -221,7 +229,11 @@ mod tests {
     fn exact_objects_have_no_other_members() {
         matches(json!({ "a": 1, "$exact": true }), json!({ "a": 1 }));
         matches(json!({ "$exact": true }), json!({}));
-        differs(json!({ "a": 1, "$exact": true }), json!({ "a": 1, "b": 2 }), "at `/b`: expected nothing, found 2");
+        differs(
+            json!({ "a": 1, "$exact": true }),
+            json!({ "a": 1, "b": 2 }),
+            "at `/b`: expected nothing, found 2",
+        );
         differs(json!([{ "$exact": true }]), json!([{ "b": 2 }]), "at `/0/b`");
     }
 
@@ -245,7 +257,11 @@ mod tests {
     #[test]
     fn absence_can_be_demanded() {
         matches(json!({ "a": { "$absent": true } }), json!({ "b": 1 }));
-        differs(json!({ "a": { "$absent": true } }), json!({ "a": null }), "at `/a`: expected nothing, found null");
+        differs(
+            json!({ "a": { "$absent": true } }),
+            json!({ "a": null }),
+            "at `/a`: expected nothing, found null",
+        );
     }
 
     #[test]
@@ -269,14 +285,22 @@ mod tests {
         differs(json!({ "$match": "^b" }), json!("abc"), "at ``");
         differs(json!({ "$match": "(" }), json!("abc"), "at ``: the expectation is no regular expression");
         matches(json!({ "$includes": [{ "a": 1 }, 2] }), json!([2, 3, { "a": 1, "b": 1 }]));
-        differs(json!({ "$includes": [4] }), json!([2, 3]), "at ``: expected an element that matches 4 among [2, 3]");
+        differs(
+            json!({ "$includes": [4] }),
+            json!([2, 3]),
+            "at ``: expected an element that matches 4 among [2, 3]",
+        );
         differs(json!({ "$includes": [] }), json!({}), "at ``: expected an array");
         for value in [json!([1, 2]), json!({ "a": 1, "b": 2 }), json!("äö")] {
             matches(json!({ "$length": 2 }), value);
         }
         differs(json!({ "$length": 2 }), json!([1]), "at ``: expected something of the length 2, found [1]");
         matches(json!({ "$not": { "$contains": "x" } }), json!("abc"));
-        differs(json!({ "a": { "$not": 1 } }), json!({}), "at `/a`: expected something else than 1, found nothing");
+        differs(
+            json!({ "a": { "$not": 1 } }),
+            json!({}),
+            "at `/a`: expected something else than 1, found nothing",
+        );
     }
 
     #[test]

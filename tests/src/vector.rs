@@ -90,7 +90,8 @@ impl Vector {
         let difference = match &self.expectation {
             Expectation::Answer(expected) => answers.first().and_then(|answer| mismatch(expected, answer)),
             Expectation::Equal => {
-                let differs = |at: usize| answers.get(at).is_some_and(|answer| answers.first() != Some(answer));
+                let differs =
+                    |at: usize| answers.get(at).is_some_and(|answer| answers.first() != Some(answer));
                 (0..answers.len()).find(|&at| differs(at)).map(|at| format!("text {at} differs from text 0"))
             }
             Expectation::Different => answers.iter().enumerate().find_map(|(at, answer)| {

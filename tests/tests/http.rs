@@ -32,7 +32,8 @@ fn main() -> ExitCode {
         }
     }
     trials.push(Trial::test("http/every-problem-is-shown", move || {
-        let all: Vec<Conversation> = conversations.iter().map(|conversation| conversation.as_ref().clone()).collect();
+        let all: Vec<Conversation> =
+            conversations.iter().map(|conversation| conversation.as_ref().clone()).collect();
         every_problem_is_shown(&all, "native").map_err(Failed::from)
     }));
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -27,11 +27,7 @@ impl Json for GateJson {
         key.into()
     }
 
-    fn with_string_node<T>(
-        buffer: &mut Document<'static>,
-        string: &str,
-        f: impl FnOnce(Node<'_>) -> T,
-    ) -> T {
+    fn with_string_node<T>(buffer: &mut Document<'static>, string: &str, f: impl FnOnce(Node<'_>) -> T) -> T {
         buffer.unescaped.clear();
         buffer.unescaped.push_str(string);
         buffer.entries.clear();

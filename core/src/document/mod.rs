@@ -259,9 +259,9 @@ impl<'a> Node<'a> {
     /// The members of an object, sorted by the bytes of their names.
     pub fn sorted_members(self) -> impl Iterator<Item = (&'a str, Node<'a>)> + use<'a> {
         let document = self.document;
-        self.order().iter().map(move |&name| {
-            (document.text(document.entry(name)), Node { document, index: name + 1 })
-        })
+        self.order()
+            .iter()
+            .map(move |&name| (document.text(document.entry(name)), Node { document, index: name + 1 }))
     }
 
     fn order(self) -> &'a [u32] {

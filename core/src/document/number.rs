@@ -28,7 +28,9 @@ impl Number {
     /// The value of a double; one that is an integer in range becomes one.
     pub fn from_double(double: f64) -> Self {
         // 2⁶⁴ itself is out of range, and exact as a double.
-        if double.fract() == 0.0 && (-9_223_372_036_854_775_808.0..18_446_744_073_709_551_616.0).contains(&double) {
+        if double.fract() == 0.0
+            && (-9_223_372_036_854_775_808.0..18_446_744_073_709_551_616.0).contains(&double)
+        {
             #[expect(clippy::cast_possible_truncation, reason = "it is an integer in range")]
             return Self::Integer(double as i128);
         }
@@ -97,9 +99,12 @@ fn integer(literal: &str) -> Option<i128> {
 fn decimal_integer(literal: &str) -> Option<i128> {
     let (mantissa, exponent) = match literal.split_once(['e', 'E']) {
         // An exponent beyond `i64` is beyond any integer in range, unless the mantissa is zero.
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().unwrap_or_else(|_| {
-            if exponent.starts_with('-') { i64::MIN / 2 } else { i64::MAX / 2 }
-        })),
+        Some((mantissa, exponent)) => (
+            mantissa,
+            exponent
+                .parse::<i64>()
+                .unwrap_or_else(|_| if exponent.starts_with('-') { i64::MIN / 2 } else { i64::MAX / 2 }),
+        ),
         None => (literal, 0),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

@@ -569,8 +569,7 @@ mod tests {
         leaf.prop_recursive(5, 60, 12, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..12).prop_map(Value::from),
-                prop::collection::btree_map(".{0,6}", inner, 0..12)
-                    .prop_map(|members| json!(members)),
+                prop::collection::btree_map(".{0,6}", inner, 0..12).prop_map(|members| json!(members)),
             ]
         })
     }

@@ -46,7 +46,9 @@ pub(super) fn check_dialect(root: Node<'_>, problems: &mut Vec<Problem>) {
             let bare = uri.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('#');
             let known = OTHER_DIALECTS.iter().find(|(other, _)| *other == bare);
             match known {
-                Some((_, name)) => format!("the schema is written for {name}; only 2020-12 is supported: `{DIALECT}`"),
+                Some((_, name)) => {
+                    format!("the schema is written for {name}; only 2020-12 is supported: `{DIALECT}`")
+                }
                 None => format!("{} is not the dialect 2020-12: `{DIALECT}`", quoted(uri)),
             }
         }
@@ -65,7 +67,8 @@ pub(super) fn check_meta_schema(value: &Value, problems: &mut Vec<Problem>) {
     for error in validator.iter_errors(value).take(limits::VIOLATIONS) {
         let pointer = Pointer::from_text(error.instance_path().as_str());
         // The root's type has a rule of its own.
-        if pointer.as_str() == "/type" && problems.iter().any(|problem| problem.code == ProblemCode::RootType) {
+        if pointer.as_str() == "/type" && problems.iter().any(|problem| problem.code == ProblemCode::RootType)
+        {
             continue;
         }
         let found = value.pointer(pointer.as_str()).map_or("nothing", type_name);
@@ -152,7 +155,11 @@ pub(crate) fn validator(schema: &Value) -> Option<Validator<GateJson>> {
 }
 
 /// Builds the validator, or says why it cannot be built.
-pub(super) fn compile(effective: &str, graph: &Graph, problems: &mut Vec<Problem>) -> Option<Validator<GateJson>> {
+pub(super) fn compile(
+    effective: &str,
+    graph: &Graph,
+    problems: &mut Vec<Problem>,
+) -> Option<Validator<GateJson>> {
     let schema: Value = Document::parse(effective.as_bytes()).ok()?.root().to_serde();
     match options::<GateJson>().build(&schema) {
         Ok(validator) => Some(validator),
@@ -160,7 +167,11 @@ pub(super) fn compile(effective: &str, graph: &Graph, problems: &mut Vec<Problem
             check_patterns(graph, problems);
             if problems.is_empty() {
                 let pointer = Pointer::from_text(error.instance_path().as_str());
-                problems.push(Problem::new(&pointer, ProblemCode::MetaSchema, explain::detail(error.kind(), "it")));
+                problems.push(Problem::new(
+                    &pointer,
+                    ProblemCode::MetaSchema,
+                    explain::detail(error.kind(), "it"),
+                ));
             }
             None
         }
@@ -172,9 +183,10 @@ pub(super) fn check_patterns(graph: &Graph, problems: &mut Vec<Problem>) {
     let mut budget = limits::VIOLATIONS;
     for schema in graph.schemas() {
         let own = schema.pattern.iter().map(|pattern| (schema.pointer.name("pattern"), pattern));
-        let names = schema.pattern_properties.iter().map(|(pattern, _)| {
-            (schema.pointer.name("patternProperties").name(pattern), pattern)
-        });
+        let names = schema
+            .pattern_properties
+            .iter()
+            .map(|(pattern, _)| (schema.pointer.name("patternProperties").name(pattern), pattern));
         for (pointer, pattern) in own.chain(names) {
             if budget == 0 {
                 return;
@@ -195,12 +207,22 @@ fn pattern_fault(pattern: &str) -> Option<String> {
     let quoted = quoted(pattern);
     let backtracking = PatternOptions::fancy_regex().size_limit(limits::PATTERN_BYTES);
     let generous = PatternOptions::regex().size_limit(limits::PATTERN_BYTES * 16);
+    // `jsonschema` hands these to no engine.
+    let named_reference = pattern.contains("\\k<");
     Some(if jsonschema::options().with_pattern_options(generous).build(&schema).is_ok() {
-        format!("the pattern {quoted} compiles to more than {} bytes; smaller repetitions take less", limits::PATTERN_BYTES)
-    } else if jsonschema::options().with_pattern_options(backtracking).build(&schema).is_ok() {
-        format!("the pattern {quoted} uses look-around or back-references, which cannot be run in linear time")
+        format!(
+            "the pattern {quoted} compiles to more than {} bytes; smaller repetitions take less",
+            limits::PATTERN_BYTES
+        )
+    } else if named_reference || jsonschema::options().with_pattern_options(backtracking).build(&schema).is_ok() {
+        format!(
+            "the pattern {quoted} uses look-around or back-references, which cannot be run in linear time"
+        )
     } else {
-        format!("the pattern {quoted} is no regular expression, or compiles to far more than {} bytes", limits::PATTERN_BYTES)
+        format!(
+            "the pattern {quoted} is no regular expression, or compiles to far more than {} bytes",
+            limits::PATTERN_BYTES
+        )
     })
 }
 

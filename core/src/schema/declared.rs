@@ -56,12 +56,14 @@ impl Graph {
     }
 
     fn step_name(&self, place: &Place, name: &str, root: bool) -> Result<Place, String> {
-        if !self.types(place).contains(Type::Object) {
+        // The root's type has a rule of its own.
+        if !root && !self.types(place).contains(Type::Object) {
             return Err(format!("the value that {} would be in is no object", quoted(name)));
         }
         let children = |id: &SchemaId| self.children(*id, name);
         let declared = place.possibly.iter().any(|id| !children(id).is_empty());
-        let closed = root || place.always.iter().any(|&id| self.is_false(self.schema(id).unevaluated_properties));
+        let closed =
+            root || place.always.iter().any(|&id| self.is_false(self.schema(id).unevaluated_properties));
         let elsewhere = || {
             place.possibly.iter().any(|&id| {
                 let other = self.schema(id).unevaluated_properties;
@@ -102,8 +104,15 @@ impl Graph {
     /// The sub-schemas that one schema applies to the member of that name.
     fn children(&self, id: SchemaId, name: &str) -> Vec<SchemaId> {
         let schema = self.schema(id);
-        let mut children: Vec<_> = schema.properties.iter().filter(|(other, _)| other == name).map(|(_, id)| *id).collect();
-        children.extend(schema.pattern_properties.iter().filter(|(pattern, _)| pattern_matches(pattern, name)).map(|(_, id)| *id));
+        let mut children: Vec<_> =
+            schema.properties.iter().filter(|(other, _)| other == name).map(|(_, id)| *id).collect();
+        children.extend(
+            schema
+                .pattern_properties
+                .iter()
+                .filter(|(pattern, _)| pattern_matches(pattern, name))
+                .map(|(_, id)| *id),
+        );
         if children.is_empty() {
             children.extend(schema.additional_properties);
         }
@@ -143,7 +152,13 @@ pub(super) fn columns(graph: &Graph) -> Vec<String> {
     columns
 }
 
-fn collect_columns(graph: &Graph, place: &[SchemaId], path: String, way: &mut Vec<SchemaId>, columns: &mut Vec<String>) {
+fn collect_columns(
+    graph: &Graph,
+    place: &[SchemaId],
+    path: String,
+    way: &mut Vec<SchemaId>,
+    columns: &mut Vec<String>,
+) {
     // The order in which the author applies them, unlike that of a set of ids.
     let mut schemas = Vec::new();
     for &id in place {
@@ -226,7 +241,11 @@ fn open_object(graph: &Graph, id: SchemaId) -> Option<SchemaId> {
             child.is_some_and(|child| {
                 let child = graph.schema(child);
                 // A schema for all other members makes it a map, whose names are free on purpose.
-                child.boolean == Some(false) || child.boolean.is_none() && (child.declares_type || !child.in_place.is_empty() || child.inner().next().is_some())
+                child.boolean == Some(false)
+                    || child.boolean.is_none()
+                        && (child.declares_type
+                            || !child.in_place.is_empty()
+                            || child.inner().next().is_some())
             })
         };
         says(schema.additional_properties) || says(schema.unevaluated_properties)

@@ -147,6 +147,8 @@ impl Graph {
         };
         builder.schema(root, Pointer::root(), &resources.root_base());
         let graph = builder.graph;
+        // Definitions that nothing refers to are no part of the graph.
+        resources.check_others(|owner| graph.by_pointer.contains_key(owner), problems);
         graph.refuse_cycles(problems);
         graph
     }
@@ -266,7 +268,8 @@ impl Graph {
             object = object.saturating_add(self.cost_of(target, known));
         }
         let mut array: u64 = 0;
-        for target in schema.prefix_items.iter().copied().chain(schema.items).chain(schema.unevaluated_items) {
+        for target in schema.prefix_items.iter().copied().chain(schema.items).chain(schema.unevaluated_items)
+        {
             array = array.max(self.cost_of(target, known));
         }
         if let Some(target) = schema.contains {
@@ -316,7 +319,10 @@ impl<'a> Builder<'_, 'a> {
             }
             "const" => only(Types::of(value.kind()), schema),
             "enum" => {
-                only(value.elements().fold(Types::NONE, |types, value| types.or(Types::of(value.kind()))), schema);
+                only(
+                    value.elements().fold(Types::NONE, |types, value| types.or(Types::of(value.kind()))),
+                    schema,
+                );
             }
             "required" => {
                 schema.required = value.elements().filter_map(Node::string).map(str::to_owned).collect();
@@ -367,13 +373,27 @@ impl<'a> Builder<'_, 'a> {
         schema.in_place.push((how, id));
     }
 
-    fn in_place_list(&mut self, schema: &mut Schema, how: Applicator, list: Node<'a>, at: &Pointer, base: &Base) {
+    fn in_place_list(
+        &mut self,
+        schema: &mut Schema,
+        how: Applicator,
+        list: Node<'a>,
+        at: &Pointer,
+        base: &Base,
+    ) {
         for (index, node) in list.elements().enumerate() {
             self.in_place(schema, how, node, at.index(index), base);
         }
     }
 
-    fn reference(&mut self, schema: &mut Schema, value: Node<'a>, at: &Pointer, base: &Base, how: Applicator) {
+    fn reference(
+        &mut self,
+        schema: &mut Schema,
+        value: Node<'a>,
+        at: &Pointer,
+        base: &Base,
+        how: Applicator,
+    ) {
         // The meta-schema has said what is wrong with anything else.
         let Some(reference) = value.string() else { return };
         match self.resources.resolve(reference, base) {

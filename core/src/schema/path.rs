@@ -73,9 +73,9 @@ impl Path {
         self.segments.iter().try_fold(root, |node, segment| match segment {
             Segment::Name(name) => node.member(name),
             Segment::Index(index) => {
-                let at = usize::try_from(*index).ok().or_else(|| {
-                    node.len().checked_sub(usize::try_from(index.unsigned_abs()).ok()?)
-                })?;
+                let at = usize::try_from(*index)
+                    .ok()
+                    .or_else(|| node.len().checked_sub(usize::try_from(index.unsigned_abs()).ok()?))?;
                 node.element(at)
             }
         })
@@ -185,12 +185,14 @@ fn string_literal(text: &str, quote: char) -> Option<(String, &str)> {
                 'r' => name.push('\r'),
                 't' => name.push('\t'),
                 'u' => {
-                    let mut unit = || u32::from_str_radix(&chars.by_ref().take(4).collect::<String>(), 16).ok();
+                    let mut unit =
+                        || u32::from_str_radix(&chars.by_ref().take(4).collect::<String>(), 16).ok();
                     let high = unit()?;
                     let code = if (0xD800..0xDC00).contains(&high) {
                         chars.next().filter(|&c| c == '\\')?;
                         chars.next().filter(|&c| c == 'u')?;
-                        let low = u32::from_str_radix(&chars.by_ref().take(4).collect::<String>(), 16).ok()?;
+                        let low =
+                            u32::from_str_radix(&chars.by_ref().take(4).collect::<String>(), 16).ok()?;
                         0x1_0000 + ((high - 0xD800) << 10) + low.checked_sub(0xDC00)?
                     } else {
                         high
@@ -216,10 +218,15 @@ mod tests {
     #[test]
     fn short_and_full_forms() {
         let path = ["employee", "email"].map(|name| Segment::Name(name.to_owned()));
-        for text in ["employee.email", "$.employee.email", "$['employee'][\"email\"]", "$ .employee [ 'email' ]"] {
+        for text in
+            ["employee.email", "$.employee.email", "$['employee'][\"email\"]", "$ .employee [ 'email' ]"]
+        {
             assert_eq!(names(text), path, "{text}");
         }
-        assert_eq!(names(r"$['it\'s \u00e9 \ud83d\ude00'][-1]"), [Segment::Name("it's é 😀".to_owned()), Segment::Index(-1)]);
+        assert_eq!(
+            names(r"$['it\'s \u00e9 \ud83d\ude00'][-1]"),
+            [Segment::Name("it's é 😀".to_owned()), Segment::Index(-1)]
+        );
         assert_eq!(names("['odd name']"), [Segment::Name("odd name".to_owned())]);
     }
 

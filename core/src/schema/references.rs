@@ -79,6 +79,18 @@ pub(crate) struct Resources<'a> {
     anchors: BTreeMap<(String, String), Target<'a>>,
     /// The `$dynamicAnchor`s, by name.
     dynamic: BTreeMap<String, Vec<Target<'a>>>,
+    /// Every reference that stands where a schema can stand.
+    references: Vec<Reference<'a>>,
+}
+
+/// A `$ref` or `$dynamicRef`.
+#[derive(Debug)]
+struct Reference<'a> {
+    text: &'a str,
+    base: Base,
+    /// The sub-schema it stands in.
+    owner: Pointer,
+    keyword: &'static str,
 }
 
 impl<'a> Resources<'a> {
@@ -90,6 +102,7 @@ impl<'a> Resources<'a> {
             resources: BTreeMap::new(),
             anchors: BTreeMap::new(),
             dynamic: BTreeMap::new(),
+            references: Vec::new(),
         };
         let target = Target { node: root, pointer: Pointer::root(), base: root_base.clone() };
         resources.resources.insert(default.0.clone(), target.clone());
@@ -105,7 +118,8 @@ impl<'a> Resources<'a> {
     fn collect(&mut self, node: Node<'a>, pointer: &Pointer, outer: &Base, problems: &mut Vec<Problem>) {
         let base = outer.inside(node);
         let target = || Target { node, pointer: pointer.clone(), base: base.clone() };
-        if base != *outer && !pointer.as_str().is_empty()
+        if base != *outer
+            && !pointer.as_str().is_empty()
             && self.resources.insert(base.0.clone(), target()).is_some()
         {
             let detail = format!("the identifier {} stands twice in this document", quoted(&base.0));
@@ -122,11 +136,26 @@ impl<'a> Resources<'a> {
                 problems.push(Problem::new(&pointer.name(keyword), ProblemCode::DuplicateIdentifier, detail));
             }
         }
+        for keyword in ["$ref", "$dynamicRef"] {
+            if let Some(text) = node.member(keyword).and_then(Node::string) {
+                let owner = pointer.clone();
+                self.references.push(Reference { text, base: base.clone(), owner, keyword });
+            }
+        }
         for (keyword, value) in node.members() {
             let at = pointer.name(keyword);
             match keyword {
-                "not" | "if" | "then" | "else" | "additionalProperties" | "unevaluatedProperties"
-                | "propertyNames" | "items" | "unevaluatedItems" | "contains" | "contentSchema" => {
+                "not"
+                | "if"
+                | "then"
+                | "else"
+                | "additionalProperties"
+                | "unevaluatedProperties"
+                | "propertyNames"
+                | "items"
+                | "unevaluatedItems"
+                | "contains"
+                | "contentSchema" => {
                     self.collect(value, &at, &base, problems);
                 }
                 "allOf" | "anyOf" | "oneOf" | "prefixItems" => {
@@ -144,12 +173,22 @@ impl<'a> Resources<'a> {
         }
     }
 
+    /// Reports those of the references in other sub-schemas than `visited` that lead nowhere.
+    pub(crate) fn check_others(&self, visited: impl Fn(&Pointer) -> bool, problems: &mut Vec<Problem>) {
+        for reference in self.references.iter().filter(|reference| !visited(&reference.owner)) {
+            if let Err(fault) = self.resolve(reference.text, &reference.base) {
+                problems.push(fault.at(&reference.owner.name(reference.keyword)));
+            }
+        }
+    }
+
     /// Follows a reference from a place with that base.
     pub(crate) fn resolve(&self, reference: &str, base: &Base) -> Result<Target<'a>, ReferenceFault> {
         let external = || ReferenceFault::External(reference.to_owned());
         let nowhere = || ReferenceFault::Nowhere(reference.to_owned());
         let (address, fragment) = reference.split_once('#').unwrap_or((reference, ""));
-        let address = if address.is_empty() { base.clone() } else { base.resolve(address).ok_or_else(external)? };
+        let address =
+            if address.is_empty() { base.clone() } else { base.resolve(address).ok_or_else(external)? };
         let resource = self.resources.get(&address.0).ok_or_else(external)?;
         let fragment = percent_decode_str(fragment).decode_utf8().map_err(|_| nowhere())?;
         if fragment.is_empty() {

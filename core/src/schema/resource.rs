@@ -31,7 +31,9 @@ impl Resource {
         let Some(keyword) = root.member(RESOURCE_KEYWORD) else {
             problem(
                 &Pointer::root(),
-                format!("the root keyword `{RESOURCE_KEYWORD}` is missing; it says where the id is: `\"{RESOURCE_KEYWORD}\": {{\"id\": \"employeeId\"}}`"),
+                format!(
+                    "the root keyword `{RESOURCE_KEYWORD}` is missing; it says where the id is: `\"{RESOURCE_KEYWORD}\": {{\"id\": \"employeeId\"}}`"
+                ),
             );
             return None;
         };
@@ -50,7 +52,8 @@ impl Resource {
                         Some(text) => texts.push((what, at, text)),
                         None => {
                             complete = false;
-                            let found = if value.string().is_some() { "an empty one" } else { value.kind().name() };
+                            let found =
+                                if value.string().is_some() { "an empty one" } else { value.kind().name() };
                             problem(&at, format!("expected a path, a non-empty string, found {found}"));
                         }
                     }
@@ -62,7 +65,13 @@ impl Resource {
                             Some(text) => texts.push((Use::Important, at, text)),
                             None => {
                                 complete = false;
-                                problem(&at, format!("expected a path, a non-empty string, found {}", value.kind().name()));
+                                problem(
+                                    &at,
+                                    format!(
+                                        "expected a path, a non-empty string, found {}",
+                                        value.kind().name()
+                                    ),
+                                );
                             }
                         }
                     }
@@ -73,7 +82,13 @@ impl Resource {
                 }
                 _ => {
                     complete = false;
-                    problem(&at, format!("unknown member {}; expected `id`, `name` and `importantFields`", quoted(member)));
+                    problem(
+                        &at,
+                        format!(
+                            "unknown member {}; expected `id`, `name` and `importantFields`",
+                            quoted(member)
+                        ),
+                    );
                 }
             }
         }
@@ -94,7 +109,11 @@ impl Resource {
         if !complete {
             return None;
         }
-        let mut resource = Self { id: paths.iter().find(|(what, _)| *what == Use::Id)?.1.clone(), name: None, important_fields: Vec::new() };
+        let mut resource = Self {
+            id: paths.iter().find(|(what, _)| *what == Use::Id)?.1.clone(),
+            name: None,
+            important_fields: Vec::new(),
+        };
         for (what, path) in paths {
             match what {
                 Use::Id => {}
@@ -107,8 +126,7 @@ impl Resource {
 }
 
 fn compile(what: Use, text: &str, graph: &Graph) -> Result<Path, (ProblemCode, String)> {
-    let path = Path::parse(text)
-        .map_err(|fault| (ProblemCode::PathSyntax, fault.detail))?;
+    let path = Path::parse(text).map_err(|fault| (ProblemCode::PathSyntax, fault.detail))?;
     if what != Use::Important && !path.is_singular() {
         let detail = format!(
             "{} may find more than one value; the path of an id or a name is made of names and indexes only",
@@ -121,7 +139,10 @@ fn compile(what: Use, text: &str, graph: &Graph) -> Result<Path, (ProblemCode, S
         Allowed::Never(why) => Err(impossible(format!("{} can never be there: {why}", quoted(text)))),
         Allowed::Types(types) if what != Use::Important && !types.contains(Type::String) => {
             let noun = if what == Use::Id { "an id" } else { "a name" };
-            Err(impossible(format!("{noun} is a string, and the schema never allows one at {}", quoted(text))))
+            Err(impossible(format!(
+                "{noun} is a string, and the schema never allows one at {}",
+                quoted(text)
+            )))
         }
         Allowed::Types(_) => Ok(path),
     }

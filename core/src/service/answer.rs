@@ -1,7 +1,9 @@
 //! Answers on their way out.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderValue, Response, StatusCode};
 
 use super::RequestFacts;
@@ -36,8 +38,13 @@ impl Answer {
     /// A page of our own. It may load nothing, and run no script.
     pub(super) fn html(body: String) -> Self {
         let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'";
-        Self { status: StatusCode::OK, content_type: Some("text/html; charset=utf-8"), body, headers: Vec::new() }
-            .with(CONTENT_SECURITY_POLICY, policy)
+        Self {
+            status: StatusCode::OK,
+            content_type: Some("text/html; charset=utf-8"),
+            body,
+            headers: Vec::new(),
+        }
+        .with(CONTENT_SECURITY_POLICY, policy)
     }
 
     pub(super) fn with(mut self, name: HeaderName, value: &str) -> Self {
@@ -68,7 +75,8 @@ impl From<Failure> for Answer {
     fn from(failure: Failure) -> Self {
         // A problem is made of texts and numbers; it always serialises.
         let body = serde_json::to_string(&failure.problem).unwrap_or_default();
-        let status = StatusCode::from_u16(failure.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(failure.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self { status, content_type: Some("application/problem+json"), body, headers: failure.headers }
     }
 }

@@ -45,9 +45,10 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Unavailable(why) => Self { fault: Some(why), ..Self::unavailable() },
             StoreError::Refused(refusal) => Self::refused(&refusal),
-            StoreError::Broken(why) => {
-                Self { fault: Some(why), ..Self::new(Code::Internal, "the database gave an answer it never should") }
-            }
+            StoreError::Broken(why) => Self {
+                fault: Some(why),
+                ..Self::new(Code::Internal, "the database gave an answer it never should")
+            },
         }
     }
 }
@@ -114,9 +115,10 @@ impl Failure {
                 failure.problem.pointer = Some(Pointer::root().name(what).fragment());
                 return failure;
             }
-            RefusalKind::NameRetired => {
-                (Code::NameRetired, "a table of this resource name was removed; the name is never used again".to_owned())
-            }
+            RefusalKind::NameRetired => (
+                Code::NameRetired,
+                "a table of this resource name was removed; the name is never used again".to_owned(),
+            ),
             RefusalKind::NotFound => return Self::not_found(what),
             RefusalKind::TableRetired => (Code::TableRetired, "this table was removed".to_owned()),
             RefusalKind::InUse => (

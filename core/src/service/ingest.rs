@@ -86,13 +86,19 @@ impl Request {
             Some(text) => match Document::parse(text.as_bytes()) {
                 Ok(document) => Some(document.root().to_text()),
                 Err(error) => {
-                    return Err(Failure::parameter("actor", format!("the parameter `actor` is JSON: {error}")));
+                    return Err(Failure::parameter(
+                        "actor",
+                        format!("the parameter `actor` is JSON: {error}"),
+                    ));
                 }
             },
         };
         let ids = if action == Action::Delete { parameters.list("resourceIds")? } else { Vec::new() };
         if action == Action::Delete && ids.is_empty() {
-            return Err(Failure::parameter("resourceIds", "the parameter `resourceIds` names what to remove"));
+            return Err(Failure::parameter(
+                "resourceIds",
+                "the parameter `resourceIds` names what to remove",
+            ));
         }
         Ok(Self {
             group_key: parameters.text("groupKey", 100)?.unwrap_or_default(),
@@ -156,8 +162,11 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
     /// Finds what a key opens, and refuses where it opens nothing.
     async fn enter(&self, hash: &Secret, table: &str) -> Handled<Entry> {
         let admission = self.store.admit(&hash.to_hex(), table).await?;
-        let stored = admission.as_ref().and_then(|admission| blake3::Hash::from_hex(&admission.key_hash).ok());
-        let Some(admission) = admission.filter(|_| stored.is_some_and(|stored| hash.matches(&Secret(stored)))) else {
+        let stored =
+            admission.as_ref().and_then(|admission| blake3::Hash::from_hex(&admission.key_hash).ok());
+        let Some(admission) =
+            admission.filter(|_| stored.is_some_and(|stored| hash.matches(&Secret(stored))))
+        else {
             return Err(unauthorized());
         };
         let now = self.clock.now_unix_millis();
@@ -264,7 +273,8 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
     ) -> Handled<Option<Planned>> {
         let (integration, resource_name) = (&entry.admission.integration_id, &entry.table.resource_name);
         if let (Action::Event, [item]) = (action, items) {
-            let current = self.store.current(integration, resource_name, &request.group_key, &item.id).await?;
+            let current =
+                self.store.current(integration, resource_name, &request.group_key, &item.id).await?;
             let plan = Plan::single(current.digest.as_ref(), &item.id, item.digest);
             let fields = plan
                 .changes
@@ -274,16 +284,30 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
                     _ => Vec::new(),
                 })
                 .collect();
-            return Ok(Some(Planned { plan, fields, expected: Expected::Resources, bases: vec![current.change] }));
+            return Ok(Some(Planned {
+                plan,
+                fields,
+                expected: Expected::Resources,
+                bases: vec![current.change],
+            }));
         }
-        let scope = self.store.scope(integration, resource_name, &request.group_key).await?.unwrap_or_default();
+        let scope =
+            self.store.scope(integration, resource_name, &request.group_key).await?.unwrap_or_default();
         if action == Action::Delete {
             let ids: Vec<&str> = request.ids.iter().map(String::as_str).collect();
-            let stored =
-                if scope == Scope::default() { Manifest::new() } else { self.store.manifest_of(scope, &ids).await? };
+            let stored = if scope == Scope::default() {
+                Manifest::new()
+            } else {
+                self.store.manifest_of(scope, &ids).await?
+            };
             let plan = Plan::removal(&stored, ids);
             let fields = vec![Vec::new(); plan.changes.len()];
-            return Ok(Some(Planned { plan, fields, expected: Expected::Revision(scope.revision), bases: Vec::new() }));
+            return Ok(Some(Planned {
+                plan,
+                fields,
+                expected: Expected::Revision(scope.revision),
+                bases: Vec::new(),
+            }));
         }
         let (stored, sizes) = if scope == Scope::default() {
             Default::default()
@@ -308,8 +332,12 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
         items: &[CheckedItem],
     ) -> Handled<Vec<Vec<String>>> {
         let mut all = vec![Vec::new(); plan.changes.len()];
-        let modified: Vec<(usize, &PlannedChange)> =
-            plan.changes.iter().enumerate().filter(|(_, planned)| planned.change == ChangeType::Modified).collect();
+        let modified: Vec<(usize, &PlannedChange)> = plan
+            .changes
+            .iter()
+            .enumerate()
+            .filter(|(_, planned)| planned.change == ChangeType::Modified)
+            .collect();
         let mut rest = modified.as_slice();
         while !rest.is_empty() {
             let mut bytes = 0;
@@ -326,7 +354,9 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
             let before = self.store.payloads(scope, &ids).await?;
             for (at, planned) in piece {
                 let after = planned.item.and_then(|item| payload.get(items.get(item)?.range.clone()));
-                if let (Some(before), Some(after), Some(slot)) = (before.get(&planned.id), after, all.get_mut(*at)) {
+                if let (Some(before), Some(after), Some(slot)) =
+                    (before.get(&planned.id), after, all.get_mut(*at))
+                {
                     *slot = fields(before.as_bytes(), after);
                 }
             }
@@ -334,7 +364,13 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
         Ok(all)
     }
 
-    fn over_guard(&self, action: Action, request: &Request, planned: &Planned, items: &[CheckedItem]) -> Option<Failure> {
+    fn over_guard(
+        &self,
+        action: Action,
+        request: &Request,
+        planned: &Planned,
+        items: &[CheckedItem],
+    ) -> Option<Failure> {
         let guard = request.guard.filter(|_| action == Action::Bulk)?;
         let removed = planned.plan.count(ChangeType::Removed);
         let stored = removed + items.len() as u64 - planned.plan.count(ChangeType::Added);
@@ -443,7 +479,8 @@ fn plan_text(payload: &[u8], items: &[CheckedItem], planned: &Planned) -> String
         if let Some(item) = change.item.and_then(|item| items.get(item)) {
             let source = payload.get(item.range.clone()).unwrap_or_default();
             // What was checked a moment ago parses.
-            let compact = Document::parse(source).map(|document| document.root().to_text()).unwrap_or_default();
+            let compact =
+                Document::parse(source).map(|document| document.root().to_text()).unwrap_or_default();
             text = text
                 .with("d", &item.digest)
                 .with("n", &item.name)

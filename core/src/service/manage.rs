@@ -193,14 +193,22 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
         Ok(Answer::ok(self.schema_text(resource_name).await?))
     }
 
-    pub(super) async fn delete_schema(&self, resource_name: &str, parameters: &Parameters<'_>) -> Handled<Answer> {
+    pub(super) async fn delete_schema(
+        &self,
+        resource_name: &str,
+        parameters: &Parameters<'_>,
+    ) -> Handled<Answer> {
         let force = parameters.boolean("force")?;
         let now = self.clock.now_unix_millis();
         self.store.retire_schema(resource_name, force, &self.new_id(), now).await?;
         Ok(no_content())
     }
 
-    pub(super) async fn create_integration<B: Body>(&self, headers: &HeaderMap, body: &mut B) -> Handled<Answer> {
+    pub(super) async fn create_integration<B: Body>(
+        &self,
+        headers: &HeaderMap,
+        body: &mut B,
+    ) -> Handled<Answer> {
         let bytes = self.command(headers, body).await?;
         let document = command_document(&bytes)?;
         let command = Command::of(&document, &["name", "description", "tags", "group", "enabled"])?;
@@ -277,7 +285,8 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
     pub(super) async fn create_key(&self, integration: &str) -> Handled<Answer> {
         let (id, key, now) = (self.new_id(), self.new_key(), self.clock.now_unix_millis());
         self.store.create_key(&id, integration, &Secret::of(key.as_bytes()).to_hex(), now).await?;
-        let text = Object::new().with("id", &id).with("ingestKey", &key).with("createdAt", &time::format(now));
+        let text =
+            Object::new().with("id", &id).with("ingestKey", &key).with("createdAt", &time::format(now));
         Ok(Answer::created(text.finish()))
     }
 
@@ -316,7 +325,9 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
             let schema = demo_schema();
             let digest = match PreparedSchema::prepare(schema.as_bytes()) {
                 Ok(schema) => schema.digest().to_string(),
-                Err(_) => return Err(StoreError::Broken("the example's schema cannot be prepared".to_owned())),
+                Err(_) => {
+                    return Err(StoreError::Broken("the example's schema cannot be prepared".to_owned()));
+                }
             };
             let description = Some("Who works here");
             self.store.create_group(&self.new_id(), GROUP, "Directory", description, now).await?;
@@ -400,7 +411,9 @@ fn list_cursor(parameters: &Parameters<'_>) -> Handled<i64> {
         None => Ok(0),
         Some(cursor) => {
             let row = cursor.strip_prefix('c').and_then(|row| i64::from_str_radix(row, 36).ok());
-            row.ok_or_else(|| Failure::parameter("cursor", "the parameter `cursor` is the `nextCursor` of a list"))
+            row.ok_or_else(|| {
+                Failure::parameter("cursor", "the parameter `cursor` is the `nextCursor` of a list")
+            })
         }
     }
 }

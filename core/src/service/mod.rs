@@ -129,11 +129,12 @@ impl Secret {
 impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
     /// A service over a database, a clock and a source of randomness.
     pub fn new(sql: S, clock: C, randomness: R, settings: Settings) -> Self {
+        let Settings { admin_token } = settings;
         Self {
             store: Store::new(sql),
             clock,
             randomness,
-            admin: Secret::of(settings.admin_token.as_bytes()),
+            admin: Secret::of(admin_token.as_bytes()),
             cache: SchemaCache::default(),
             turns: Turns::default(),
         }
@@ -167,7 +168,12 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
         answer.into_response(facts)
     }
 
-    async fn answer<B: Body>(&self, request: &Parts, body: &mut B, facts: &mut RequestFacts) -> Handled<Answer> {
+    async fn answer<B: Body>(
+        &self,
+        request: &Parts,
+        body: &mut B,
+        facts: &mut RequestFacts,
+    ) -> Handled<Answer> {
         let path = request.uri.path();
         let Some((route, raw)) = route::find(path) else { return Err(Failure::not_found("address")) };
         facts.route = route.template;

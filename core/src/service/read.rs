@@ -14,10 +14,9 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
     pub(super) async fn list_resources(&self, parameters: &Parameters<'_>) -> Handled<Answer> {
         let after = match parameters.text("cursor", 6000)? {
             None => None,
-            Some(cursor) => Some(
-                parse_cursor(&cursor)
-                    .ok_or_else(|| Failure::parameter("cursor", "the parameter `cursor` is the `nextCursor` of a list"))?,
-            ),
+            Some(cursor) => Some(parse_cursor(&cursor).ok_or_else(|| {
+                Failure::parameter("cursor", "the parameter `cursor` is the `nextCursor` of a list")
+            })?),
         };
         let filter = ResourceFilter {
             table: parameters.text("table", 200)?,
@@ -102,7 +101,10 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
         if let Some(text) = parameters.text("cursor", 100)? {
             let row = text.strip_prefix('c').and_then(|row| i64::from_str_radix(row, 36).ok());
             let Some(row) = row else {
-                return Err(Failure::parameter("cursor", "the parameter `cursor` is the `nextCursor` of a list"));
+                return Err(Failure::parameter(
+                    "cursor",
+                    "the parameter `cursor` is the `nextCursor` of a list",
+                ));
             };
             if descending {
                 filter.before = Some(row);

@@ -49,7 +49,9 @@ impl<'q> Parameters<'q> {
         }
         match decode(raw) {
             Some(value) => Ok(Some(value)),
-            None => Err(Failure::parameter(name, format!("the parameter `{name}` is not percent-encoded UTF-8"))),
+            None => {
+                Err(Failure::parameter(name, format!("the parameter `{name}` is not percent-encoded UTF-8")))
+            }
         }
     }
 
@@ -80,7 +82,10 @@ impl<'q> Parameters<'q> {
             None => Ok(100),
             Some(text) => match text.parse() {
                 Ok(limit @ 1..=MOST) => Ok(limit),
-                _ => Err(Failure::parameter("limit", format!("the parameter `limit` is a number from 1 to {MOST}"))),
+                _ => Err(Failure::parameter(
+                    "limit",
+                    format!("the parameter `limit` is a number from 1 to {MOST}"),
+                )),
             },
         }
     }
@@ -108,7 +113,8 @@ fn decode(raw: &str) -> Option<String> {
 /// Refuses a body whose media type is not JSON; an absent type is accepted.
 pub(super) fn require_json(headers: &HeaderMap) -> Handled<()> {
     let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
-    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let essence =
+        value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let json = essence == "application/json"
         || essence.strip_prefix("application/").is_some_and(|subtype| subtype.ends_with("+json"));
     if json {
@@ -121,7 +127,8 @@ pub(super) fn require_json(headers: &HeaderMap) -> Handled<()> {
 /// Reads a body of at most `limit` bytes; one that announces more is refused before it is read.
 pub(super) async fn read_body<B: Body>(headers: &HeaderMap, body: &mut B, limit: usize) -> Handled<BytesMut> {
     let too_large = || Failure::too_large(limit, format!("the body is longer than {limit} bytes"));
-    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok());
+    let announced =
+        headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok());
     if announced.is_some_and(|announced| announced > limit as u64) {
         return Err(too_large());
     }
@@ -162,7 +169,10 @@ impl<'a> Command<'a> {
     pub(super) fn of(document: &'a Document<'_>, known: &[&str]) -> Handled<Self> {
         let root = document.root();
         if root.kind() != Type::Object {
-            return Err(Failure::parameter("body", format!("the body is a JSON object, found {}", root.kind().name())));
+            return Err(Failure::parameter(
+                "body",
+                format!("the body is a JSON object, found {}", root.kind().name()),
+            ));
         }
         if let Some((name, _)) = root.members().find(|(name, _)| !known.contains(name)) {
             let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
@@ -188,22 +198,32 @@ impl<'a> Command<'a> {
     }
 
     /// A string of `lengths` characters.
-    pub(super) fn text(self, name: &str, lengths: std::ops::RangeInclusive<usize>) -> Handled<Option<&'a str>> {
+    pub(super) fn text(
+        self,
+        name: &str,
+        lengths: std::ops::RangeInclusive<usize>,
+    ) -> Handled<Option<&'a str>> {
         let Some(node) = self.node(name) else { return Ok(None) };
         let Some(text) = node.string() else {
             return Err(Failure::member(name, format!("`{name}` is a string, found {}", node.kind().name())));
         };
         let length = text.chars().count();
         if !lengths.contains(&length) {
-            let detail = format!("`{name}` has {} to {} characters, found {length}", lengths.start(), lengths.end());
+            let detail =
+                format!("`{name}` has {} to {} characters, found {length}", lengths.start(), lengths.end());
             return Err(Failure::member(name, detail));
         }
         Ok(Some(text))
     }
 
     /// A string of `lengths` characters that has to be there.
-    pub(super) fn required_text(self, name: &str, lengths: std::ops::RangeInclusive<usize>) -> Handled<&'a str> {
-        self.text(name, lengths)?.ok_or_else(|| Failure::member(name, format!("the member `{name}` is missing")))
+    pub(super) fn required_text(
+        self,
+        name: &str,
+        lengths: std::ops::RangeInclusive<usize>,
+    ) -> Handled<&'a str> {
+        self.text(name, lengths)?
+            .ok_or_else(|| Failure::member(name, format!("the member `{name}` is missing")))
     }
 
     /// A name as prefixes and tables have it: `^[a-z][a-z0-9_]{0,49}$`.
@@ -225,7 +245,10 @@ impl<'a> Command<'a> {
         let Some(node) = self.node(name) else { return Ok(None) };
         match node.boolean() {
             Some(boolean) => Ok(Some(boolean)),
-            None => Err(Failure::member(name, format!("`{name}` is `true` or `false`, found {}", node.kind().name()))),
+            None => Err(Failure::member(
+                name,
+                format!("`{name}` is `true` or `false`, found {}", node.kind().name()),
+            )),
         }
     }
 
@@ -236,7 +259,9 @@ impl<'a> Command<'a> {
         let Some(node) = self.node(name) else { return Ok(None) };
         let valid = node.kind() == Type::Array
             && node.len() <= MOST
-            && node.elements().all(|tag| tag.string().is_some_and(|tag| (1..=LONGEST).contains(&tag.chars().count())));
+            && node
+                .elements()
+                .all(|tag| tag.string().is_some_and(|tag| (1..=LONGEST).contains(&tag.chars().count())));
         if valid {
             Ok(Some(node.to_text()))
         } else {

@@ -95,7 +95,10 @@ pub(super) const ROUTES: &[Route] = &[
         actions: &[(GET, Action::ReadGroup), (PATCH, Action::ChangeGroup), (DELETE, Action::DeleteGroup)],
     },
     Route { template: "/api/v1/schemas/check", actions: &[(POST, Action::CheckSchema)] },
-    Route { template: "/api/v1/schemas", actions: &[(GET, Action::ListSchemas), (POST, Action::CreateSchema)] },
+    Route {
+        template: "/api/v1/schemas",
+        actions: &[(GET, Action::ListSchemas), (POST, Action::CreateSchema)],
+    },
     Route {
         template: "/api/v1/schemas/{resourceName}",
         actions: &[(GET, Action::ReadSchema), (PUT, Action::ReplaceSchema), (DELETE, Action::DeleteSchema)],

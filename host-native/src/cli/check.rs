@@ -47,27 +47,18 @@ impl Check {
         let source = Source::from(self.schema);
         let payloads: Vec<Source> = self.payloads.into_iter().map(Source::from).collect();
         stdin_at_most_once(payloads.iter().chain([&source]))?;
-        let (schema, prepared) = SchemaReport::prepare(&source, &source.read()?)?;
-        let options = CheckOptions {
-            show_values: self.show_values,
-        };
+        let (schema, prepared) = SchemaReport::prepare(&source, &source.read()?);
+        let options = CheckOptions { show_values: self.show_values };
         let mut reports = Vec::new();
         if let Some(prepared) = prepared {
             for payload in payloads {
                 check(&prepared, &payload, self.ndjson, options, &mut reports)?;
             }
         }
-        let passed = schema.valid && reports.iter().all(|report| report.valid);
-        let report = Report {
-            schema,
-            payloads: reports,
-        };
+        let passed = schema.valid() && reports.iter().all(|report| report.valid);
+        let report = Report { schema, payloads: reports };
         print(&report, self.json, Report::describe)?;
-        Ok(if passed {
-            Verdict::Passed
-        } else {
-            Verdict::DidNotPass
-        })
+        Ok(if passed { Verdict::Passed } else { Verdict::DidNotPass })
     }
 }
 
@@ -101,11 +92,7 @@ impl Report {
         for payload in &self.payloads {
             text.push_str(&payload.describe());
         }
-        let failed = self
-            .payloads
-            .iter()
-            .filter(|payload| !payload.valid)
-            .count();
+        let failed = self.payloads.iter().filter(|payload| !payload.valid).count();
         if !self.payloads.is_empty() {
             let payloads = counted(self.payloads.len(), "payload");
             match failed {

@@ -18,11 +18,7 @@ impl From<PathBuf> for Source {
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_stdin() {
-            f.write_str("stdin")
-        } else {
-            self.0.display().fmt(f)
-        }
+        if self.is_stdin() { f.write_str("stdin") } else { self.0.display().fmt(f) }
     }
 }
 
@@ -68,15 +64,8 @@ impl Source {
 }
 
 /// Refuses to read standard input twice: the second time there is nothing in it.
-pub(super) fn stdin_at_most_once<'s>(
-    sources: impl IntoIterator<Item = &'s Source>,
-) -> Result<(), Failure> {
-    if sources
-        .into_iter()
-        .filter(|source| source.is_stdin())
-        .count()
-        > 1
-    {
+pub(super) fn stdin_at_most_once<'s>(sources: impl IntoIterator<Item = &'s Source>) -> Result<(), Failure> {
+    if sources.into_iter().filter(|source| source.is_stdin()).count() > 1 {
         return Err(Failure::new("standard input (`-`) can be given only once"));
     }
     Ok(())
@@ -99,11 +88,7 @@ pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = Line<'_>> {
     text.split(|byte| *byte == b'\n')
         .enumerate()
         .map(move |(index, text)| {
-            let line = Line {
-                number: index + 1,
-                offset,
-                text,
-            };
+            let line = Line { number: index + 1, offset, text };
             offset += text.len() + 1;
             line
         })
@@ -116,9 +101,7 @@ mod tests {
 
     #[test]
     fn lines_keep_their_places() {
-        let found: Vec<_> = lines(b"{}\n\n \r\n[1]\n")
-            .map(|line| (line.number, line.offset))
-            .collect();
+        let found: Vec<_> = lines(b"{}\n\n \r\n[1]\n").map(|line| (line.number, line.offset)).collect();
         assert_eq!(found, [(1, 0), (4, 7)]);
     }
 

@@ -39,16 +39,10 @@ impl From<LogLevel> for Level {
 
 /// Starts logging. Panics become log lines, too.
 pub(super) fn install(format: LogFormat, level: LogLevel) {
-    let logs = tracing_subscriber::fmt()
-        .with_writer(stderr)
-        .with_max_level(Level::from(level));
+    let logs = tracing_subscriber::fmt().with_writer(stderr).with_max_level(Level::from(level));
     match format {
         LogFormat::Text => logs.with_target(false).init(),
-        LogFormat::Json => logs
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .init(),
+        LogFormat::Json => logs.json().flatten_event(true).with_current_span(false).init(),
     }
     panic::set_hook(Box::new(|panicked| {
         // Its message may hold what a client sent; where it happened does not.

@@ -16,11 +16,7 @@ use serde::Serialize;
 
 /// The same gate for a company's own data in the browser, at the edge and here.
 #[derive(Debug, Parser)]
-#[command(
-    name = "tidegate",
-    version,
-    after_help = "Exit codes: 0 passed, 1 did not pass, 2 could not run."
-)]
+#[command(name = "tidegate", version, after_help = "Exit codes: 0 passed, 1 did not pass, 2 could not run.")]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -83,11 +79,7 @@ impl Display for Failure {
 }
 
 /// Prints a report, as JSON or in words.
-fn print<R: Serialize>(
-    report: &R,
-    json: bool,
-    describe: impl FnOnce(&R) -> String,
-) -> Result<(), Failure> {
+fn print<R: Serialize>(report: &R, json: bool, describe: impl FnOnce(&R) -> String) -> Result<(), Failure> {
     let text = if json {
         serde_json::to_string_pretty(report).map_err(Failure::new)? + "\n"
     } else {

@@ -4,102 +4,51 @@
 use std::fmt::{self, Write as _};
 
 use serde::Serialize;
-use serde_json::Value;
 use tidegate_core::problem::Code;
 use tidegate_core::{Checked, CheckedItem, Digest, PreparedSchema, Problem, Rejection, Violation};
 
-use super::Failure;
 use super::input::{Line, Source};
 
 /// What is said of a schema, as `POST /api/v1/schemas/check` answers it.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub(super) struct SchemaReport {
     #[serde(skip)]
     source: String,
-    pub(super) valid: bool,
-    problems: Vec<Problem>,
-    warnings: Vec<Problem>,
-    effective_schema: Option<Value>,
-    digest: Option<Digest>,
-    columns: Vec<String>,
-    open_objects: Vec<String>,
+    #[serde(flatten)]
+    report: tidegate_core::SchemaReport,
 }
 
 impl SchemaReport {
     /// Prepares a schema, and says how that went.
-    pub(super) fn prepare(
-        source: &Source,
-        text: &[u8],
-    ) -> Result<(Self, Option<PreparedSchema>), Failure> {
-        let source = source.to_string();
-        match PreparedSchema::prepare(text) {
-            Ok(schema) => {
-                let effective =
-                    serde_json::from_str(schema.effective_schema()).map_err(Failure::new)?;
-                let report = Self {
-                    source,
-                    valid: true,
-                    problems: Vec::new(),
-                    warnings: schema.warnings().to_vec(),
-                    effective_schema: Some(effective),
-                    digest: Some(schema.digest()),
-                    columns: schema.columns().to_vec(),
-                    open_objects: schema.open_objects().to_vec(),
-                };
-                Ok((report, Some(schema)))
-            }
-            Err(problems) => {
-                let report = Self {
-                    source,
-                    valid: false,
-                    problems,
-                    warnings: Vec::new(),
-                    effective_schema: None,
-                    digest: None,
-                    columns: Vec::new(),
-                    open_objects: Vec::new(),
-                };
-                Ok((report, None))
-            }
-        }
+    pub(super) fn prepare(source: &Source, text: &[u8]) -> (Self, Option<PreparedSchema>) {
+        let prepared = PreparedSchema::prepare(text);
+        let report = tidegate_core::SchemaReport::of(&prepared);
+        (Self { source: source.to_string(), report }, prepared.ok())
+    }
+
+    /// Whether the schema can be used.
+    pub(super) fn valid(&self) -> bool {
+        self.report.valid
     }
 
     /// The report for people.
     pub(super) fn describe(&self) -> String {
         let mut text = String::new();
-        let Self { source, .. } = self;
-        if self.valid {
-            let columns = counted(self.columns.len(), "column");
-            line(
-                &mut text,
-                format_args!("{source}: the schema is valid ({columns})"),
-            );
+        let Self { source, report } = self;
+        if report.valid {
+            let columns = counted(report.columns.len(), "column");
+            line(&mut text, format_args!("{source}: the schema is valid ({columns})"));
         } else {
-            line(
-                &mut text,
-                format_args!("{source}: the schema cannot be used"),
-            );
+            line(&mut text, format_args!("{source}: the schema cannot be used"));
         }
-        let labelled = [("", &self.problems), ("warning: ", &self.warnings)];
+        let labelled = [("", &report.problems), ("warning: ", &report.warnings)];
         for (label, problems) in labelled {
-            for Problem {
-                pointer,
-                code,
-                detail,
-            } in problems
-            {
-                line(
-                    &mut text,
-                    format_args!("  {pointer}: {label}{detail} ({code})"),
-                );
+            for Problem { pointer, code, detail } in problems {
+                line(&mut text, format_args!("  {pointer}: {label}{detail} ({code})"));
             }
         }
-        for pointer in &self.open_objects {
-            line(
-                &mut text,
-                format_args!("  {pointer}: unknown fields pass here"),
-            );
+        for pointer in &report.open_objects {
+            line(&mut text, format_args!("  {pointer}: unknown fields pass here"));
         }
         text
     }
@@ -148,37 +97,21 @@ impl PayloadReport {
     /// A single resource passed.
     pub(super) fn of_resource(source: &Source, checked: Checked) -> Self {
         let file = source.to_string();
-        Self {
-            file,
-            valid: true,
-            resource: Some(checked),
-            ..Self::default()
-        }
+        Self { file, valid: true, resource: Some(checked), ..Self::default() }
     }
 
     /// A bulk passed.
     pub(super) fn of_bulk(source: &Source, items: Vec<CheckedItem>) -> Self {
-        let report = |CheckedItem {
-                          id, name, digest, ..
-                      }| ItemReport { id, name, digest };
+        let report = |CheckedItem { id, name, digest, .. }| ItemReport { id, name, digest };
         let items = Some(items.into_iter().map(report).collect());
-        Self {
-            file: source.to_string(),
-            valid: true,
-            items,
-            ..Self::default()
-        }
+        Self { file: source.to_string(), valid: true, items, ..Self::default() }
     }
 
     /// Something did not pass.
     pub(super) fn of_rejection(source: &Source, rejection: Rejection) -> Self {
         let code = rejection.code();
-        let rejected = Self {
-            file: source.to_string(),
-            code: Some(code),
-            title: Some(code.title()),
-            ..Self::default()
-        };
+        let rejected =
+            Self { file: source.to_string(), code: Some(code), title: Some(code.title()), ..Self::default() };
         match rejection {
             Rejection::Unreadable(error) => Self {
                 line: Some(error.position.line),
@@ -187,16 +120,12 @@ impl PayloadReport {
                 detail: Some(error.kind.to_string()),
                 ..rejected
             },
-            Rejection::TooLarge { limit, detail, .. } => Self {
-                limit: Some(limit),
-                detail: Some(detail),
-                ..rejected
-            },
-            Rejection::Invalid(violations) => Self {
-                violations: violations.list,
-                truncated: violations.truncated,
-                ..rejected
-            },
+            Rejection::TooLarge { limit, detail, .. } => {
+                Self { limit: Some(limit), detail: Some(detail), ..rejected }
+            }
+            Rejection::Invalid(violations) => {
+                Self { violations: violations.list, truncated: violations.truncated, ..rejected }
+            }
         }
     }
 
@@ -224,10 +153,7 @@ impl PayloadReport {
                         format!("{more}{}", counted(self.violations.len(), "fault"))
                     }
                 };
-                line(
-                    &mut text,
-                    format_args!("{place}: did not pass: {detail} ({code})"),
-                );
+                line(&mut text, format_args!("{place}: did not pass: {detail} ({code})"));
             }
             (None, Some(Checked { id, .. }), _) => {
                 line(&mut text, format_args!("{place}: passed (id `{id}`)"));
@@ -238,20 +164,9 @@ impl PayloadReport {
             }
             (None, None, None) => line(&mut text, format_args!("{place}: passed")),
         }
-        for Violation {
-            item,
-            pointer,
-            schema_pointer,
-            code,
-            detail,
-            ..
-        } in &self.violations
-        {
+        for Violation { item, pointer, schema_pointer, code, detail, .. } in &self.violations {
             let item = item.map_or_else(String::new, |item| format!("item {item} "));
-            line(
-                &mut text,
-                format_args!("  {item}{pointer}: {detail} ({code}, schema {schema_pointer})"),
-            );
+            line(&mut text, format_args!("  {item}{pointer}: {detail} ({code}, schema {schema_pointer})"));
         }
         text
     }

@@ -29,12 +29,7 @@ pub(super) struct Serve {
     database: String,
 
     /// The bearer token for managing and reading, at least 16 characters
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        env = "TIDEGATE_ADMIN_TOKEN",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "TOKEN", env = "TIDEGATE_ADMIN_TOKEN", hide_env_values = true)]
     admin_token: String,
 
     /// Put the worked example into an empty database, and print how to try it
@@ -113,9 +108,7 @@ fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
 
 fn resolve(addr: &str) -> Result<SocketAddr, String> {
     let mut found = addr.to_socket_addrs().map_err(|error| error.to_string())?;
-    found
-        .next()
-        .ok_or_else(|| "the name has no address".to_owned())
+    found.next().ok_or_else(|| "the name has no address".to_owned())
 }
 
 /// What `--demo` prints.
@@ -174,10 +167,7 @@ mod tests {
 
     #[test]
     fn the_introduction_can_be_pasted() {
-        let demo = Demo {
-            table: "_directory_employee".into(),
-            ingest_key: "tgk_1".into(),
-        };
+        let demo = Demo { table: "_directory_employee".into(), ingest_key: "tgk_1".into() };
         let token = AdminToken::new("it's-a-secret-token").unwrap();
         let text = introduction("0.0.0.0:7070".parse().unwrap(), &token, Some(&demo));
         for line in [

@@ -41,9 +41,7 @@ pub(super) fn writable(database: &Database) -> Result<Connection, SqlError> {
         }
         // In WAL mode FULL is what syncs the log at each commit: an answered write survives a
         // power cut.
-        connection
-            .pragma_update(None, "synchronous", "FULL")
-            .map_err(|error| explain(&error))?;
+        connection.pragma_update(None, "synchronous", "FULL").map_err(|error| explain(&error))?;
     }
     Ok(connection)
 }
@@ -76,9 +74,7 @@ pub(super) fn read(
 ) -> Result<Vec<Row>, SqlError> {
     let mut prepared = prepare(connection, statement)?;
     if !prepared.readonly() {
-        return Err(SqlError::Unavailable(
-            "a statement that writes was given as a read".into(),
-        ));
+        return Err(SqlError::Unavailable("a statement that writes was given as a read".into()));
     }
     run(&mut prepared, parameters)
 }
@@ -96,26 +92,19 @@ fn prepare<'c>(
     connection: &'c Connection,
     statement: &str,
 ) -> Result<rusqlite::CachedStatement<'c>, SqlError> {
-    connection
-        .prepare_cached(statement)
-        .map_err(|error| explain(&error))
+    connection.prepare_cached(statement).map_err(|error| explain(&error))
 }
 
 fn run(prepared: &mut Statement<'_>, parameters: &[SqlValue]) -> Result<Vec<Row>, SqlError> {
     let width = prepared.column_count();
     let parameters = rusqlite::params_from_iter(parameters.iter().map(Parameter));
-    let mut rows = prepared
-        .query(parameters)
-        .map_err(|error| explain(&error))?;
+    let mut rows = prepared.query(parameters).map_err(|error| explain(&error))?;
     let mut answer = Vec::new();
     // To the end: a statement with RETURNING has only done its work when it has been stepped
     // through.
     while let Some(row) = rows.next().map_err(|error| explain(&error))? {
-        let values = (0..width).map(|column| {
-            row.get_ref(column)
-                .map_err(|error| explain(&error))
-                .and_then(value)
-        });
+        let values =
+            (0..width).map(|column| row.get_ref(column).map_err(|error| explain(&error)).and_then(value));
         answer.push(values.collect::<Result<Row, SqlError>>()?);
     }
     Ok(answer)
@@ -143,9 +132,9 @@ fn value(value: ValueRef<'_>) -> Result<SqlValue, SqlError> {
             Err(_) => Err(SqlError::Unavailable("a stored text is not UTF-8".into())),
         },
         ValueRef::Blob(bytes) => Ok(SqlValue::Blob(bytes.to_vec())),
-        ValueRef::Real(_) => Err(SqlError::Unavailable(
-            "a statement returned a floating-point number".into(),
-        )),
+        ValueRef::Real(_) => {
+            Err(SqlError::Unavailable("a statement returned a floating-point number".into()))
+        }
     }
 }
 

@@ -25,9 +25,7 @@ pub(super) struct Readers {
 impl Readers {
     pub(super) fn open(path: &Path, count: usize) -> Result<Self, SqlError> {
         let count = count.clamp(1, 64);
-        let idle = (0..count)
-            .map(|_| connection::read_only(path))
-            .collect::<Result<Vec<_>, SqlError>>()?;
+        let idle = (0..count).map(|_| connection::read_only(path)).collect::<Result<Vec<_>, SqlError>>()?;
         Ok(Self {
             idle: Mutex::new(idle),
             free: Arc::new(Semaphore::new(count)),
@@ -67,10 +65,7 @@ impl Readers {
             all.forget();
         }
         self.free.close();
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
@@ -82,34 +77,21 @@ struct Lent<'r> {
 
 impl<'r> Lent<'r> {
     fn take(readers: &'r Readers) -> Result<Self, SqlError> {
-        let connection = readers
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
+        let connection = readers.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if connection.is_none() {
             return Err(SqlError::Unavailable("the database is closed".into()));
         }
-        Ok(Self {
-            readers,
-            connection,
-        })
+        Ok(Self { readers, connection })
     }
 
     fn connection(&self) -> Result<&Connection, SqlError> {
-        self.connection
-            .as_ref()
-            .ok_or_else(|| SqlError::Unavailable("the database is closed".into()))
+        self.connection.as_ref().ok_or_else(|| SqlError::Unavailable("the database is closed".into()))
     }
 }
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        let mut idle = self
-            .readers
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.extend(self.connection.take());
     }
 }

@@ -23,10 +23,7 @@ async fn run(store: &SqliteStore, statement: &str) -> Vec<Vec<SqlValue>> {
 }
 
 async fn count(store: &SqliteStore, table: &str) -> i64 {
-    let rows = store
-        .read(&format!("SELECT count(*) FROM {table}"), vec![])
-        .await
-        .unwrap();
+    let rows = store.read(&format!("SELECT count(*) FROM {table}"), vec![]).await.unwrap();
     match rows[0][0] {
         SqlValue::Integer(count) => count,
         ref other => panic!("not a count: {other:?}"),
@@ -42,10 +39,7 @@ async fn values_come_back_as_they_went_in() {
         text("ebb 🌊 \0 flow"),
         SqlValue::Blob(vec![0, 255]),
     ];
-    assert_eq!(
-        store.read("SELECT ?1, ?2, ?3, ?4", values.clone()).await,
-        Ok(vec![values])
-    );
+    assert_eq!(store.read("SELECT ?1, ?2, ?3, ?4", values.clone()).await, Ok(vec![values]));
 }
 
 #[tokio::test]
@@ -60,32 +54,19 @@ async fn returning_and_window_functions_are_there() {
         .await;
     let tens = [10, 20, 30].map(|n| vec![SqlValue::Integer(n)]);
     assert_eq!(rows.unwrap(), tens);
-    let rows = store
-        .read("SELECT sum(n) OVER (ORDER BY n) FROM t", vec![])
-        .await
-        .unwrap();
+    let rows = store.read("SELECT sum(n) OVER (ORDER BY n) FROM t", vec![]).await.unwrap();
     assert_eq!(rows, [1, 3, 6].map(|n| vec![SqlValue::Integer(n)]));
 }
 
 #[tokio::test]
 async fn a_refusal_is_not_an_outage() {
     let store = in_memory();
-    run(
-        &store,
-        "CREATE TABLE t (n INTEGER NOT NULL UNIQUE CHECK (n < 10)) STRICT",
-    )
-    .await;
+    run(&store, "CREATE TABLE t (n INTEGER NOT NULL UNIQUE CHECK (n < 10)) STRICT").await;
     run(&store, "INSERT INTO t VALUES (1)").await;
     for (statement, message) in [
         ("INSERT INTO t VALUES (1)", "UNIQUE constraint failed: t.n"),
-        (
-            "INSERT INTO t VALUES (NULL)",
-            "NOT NULL constraint failed: t.n",
-        ),
-        (
-            "INSERT INTO t VALUES (10)",
-            "CHECK constraint failed: n < 10",
-        ),
+        ("INSERT INTO t VALUES (NULL)", "NOT NULL constraint failed: t.n"),
+        ("INSERT INTO t VALUES (10)", "CHECK constraint failed: n < 10"),
     ] {
         assert_eq!(
             store.write(statement, vec![]).await,
@@ -95,10 +76,7 @@ async fn a_refusal_is_not_an_outage() {
     }
     for statement in ["INSERT INTO nowhere VALUES (1)", "nonsense"] {
         let outcome = store.write(statement, vec![]).await;
-        assert!(
-            matches!(outcome, Err(SqlError::Unavailable(_))),
-            "{statement}: {outcome:?}"
-        );
+        assert!(matches!(outcome, Err(SqlError::Unavailable(_))), "{statement}: {outcome:?}");
     }
     assert_eq!(count(&store, "t").await, 1);
 }
@@ -108,15 +86,9 @@ async fn a_read_never_writes() {
     let directory = tempfile::tempdir().unwrap();
     for store in [in_memory(), on_disk(&directory, &SqliteOptions::default())] {
         run(&store, "CREATE TABLE t (n INTEGER) STRICT").await;
-        for statement in [
-            "INSERT INTO t VALUES (1)",
-            "INSERT INTO t VALUES (1) RETURNING n",
-        ] {
+        for statement in ["INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (1) RETURNING n"] {
             let outcome = store.read(statement, vec![]).await;
-            assert!(
-                matches!(outcome, Err(SqlError::Unavailable(_))),
-                "{outcome:?}"
-            );
+            assert!(matches!(outcome, Err(SqlError::Unavailable(_))), "{outcome:?}");
         }
         assert_eq!(count(&store, "t").await, 0);
     }
@@ -143,10 +115,7 @@ async fn a_statement_that_its_trigger_aborts_leaves_nothing_behind() {
         let parameters = vec![text("a"), SqlValue::Integer(revision), text(plan)];
         store.write("INSERT INTO commits VALUES (?1, ?2, ?3)", parameters)
     };
-    assert_eq!(
-        commit(6, r#"["1","2"]"#).await,
-        Err(SqlError::Refused("stale revision".into()))
-    );
+    assert_eq!(commit(6, r#"["1","2"]"#).await, Err(SqlError::Refused("stale revision".into())));
     for table in ["states", "commits"] {
         assert_eq!(count(&store, table).await, 0, "{table}");
     }
@@ -168,8 +137,7 @@ async fn readers_go_on_while_a_write_is_under_way() {
         Ok(vec![])
     });
     let read = async {
-        tokio::task::block_in_place(|| in_the_middle.recv_timeout(Duration::from_secs(10)))
-            .unwrap();
+        tokio::task::block_in_place(|| in_the_middle.recv_timeout(Duration::from_secs(10))).unwrap();
         let (one, two) = tokio::join!(count(&store, "t"), count(&store, "t"));
         go_on.send(()).unwrap();
         (one, two)
@@ -182,14 +150,9 @@ async fn readers_go_on_while_a_write_is_under_way() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_turns_writes_away() {
-    let store = SqliteStore::open(
-        &Database::Memory,
-        &SqliteOptions {
-            write_queue: 1,
-            ..SqliteOptions::default()
-        },
-    )
-    .unwrap();
+    let store =
+        SqliteStore::open(&Database::Memory, &SqliteOptions { write_queue: 1, ..SqliteOptions::default() })
+            .unwrap();
     let (started, running) = mpsc::channel();
     let (go_on, wait) = mpsc::channel::<()>();
     let busy = store.writer.call(move |_| {
@@ -209,10 +172,7 @@ async fn a_full_queue_turns_writes_away() {
     };
     let (busy, (waited, refused)) = tokio::join!(biased; busy, others);
     assert_eq!((busy, waited), (Ok(vec![]), Ok(vec![])));
-    assert_eq!(
-        refused,
-        Err(SqlError::Unavailable("too many writes are waiting".into()))
-    );
+    assert_eq!(refused, Err(SqlError::Unavailable("too many writes are waiting".into())));
 }
 
 #[tokio::test]
@@ -226,10 +186,7 @@ async fn the_writer_outlives_a_panic() {
             panic!("on purpose");
         })
         .await;
-    assert!(
-        matches!(outcome, Err(SqlError::Unavailable(_))),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome, Err(SqlError::Unavailable(_))), "{outcome:?}");
     assert_eq!(count(&store, "t").await, 0);
     run(&store, "INSERT INTO t VALUES (2)").await;
     assert_eq!(count(&store, "t").await, 1);
@@ -243,14 +200,8 @@ async fn data_survives_reopening_and_closing_empties_the_log() {
     run(&store, "INSERT INTO t VALUES (1)").await;
     store.close().await;
     assert!(!directory.path().join("t.db-wal").exists());
-    for outcome in [
-        store.write("SELECT 1", vec![]).await,
-        store.read("SELECT 1", vec![]).await,
-    ] {
-        assert_eq!(
-            outcome,
-            Err(SqlError::Unavailable("the database is closed".into()))
-        );
+    for outcome in [store.write("SELECT 1", vec![]).await, store.read("SELECT 1", vec![]).await] {
+        assert_eq!(outcome, Err(SqlError::Unavailable("the database is closed".into())));
     }
     let store = on_disk(&directory, &SqliteOptions::default());
     assert_eq!(count(&store, "t").await, 1);
@@ -278,9 +229,6 @@ fn what_cannot_be_opened_is_unavailable() {
     std::fs::write(&damaged, "this is not a database, whatever its name says").unwrap();
     for path in [damaged, directory.path().join("no/such/directory/t.db")] {
         let outcome = SqliteStore::open(&Database::File(path), &SqliteOptions::default());
-        assert!(
-            matches!(outcome, Err(SqlError::Unavailable(_))),
-            "{outcome:?}"
-        );
+        assert!(matches!(outcome, Err(SqlError::Unavailable(_))), "{outcome:?}");
     }
 }

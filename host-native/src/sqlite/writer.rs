@@ -18,15 +18,9 @@ type Answer = Result<Vec<Row>, SqlError>;
 /// What a job does with the connection.
 enum Work {
     /// One statement in a transaction.
-    Write {
-        statement: String,
-        parameters: Vec<SqlValue>,
-    },
+    Write { statement: String, parameters: Vec<SqlValue> },
     /// One statement that changes nothing; for a database in memory, which has one connection.
-    Read {
-        statement: String,
-        parameters: Vec<SqlValue>,
-    },
+    Read { statement: String, parameters: Vec<SqlValue> },
     /// Something else, to see that the thread outlives it.
     #[cfg(test)]
     Call(Box<dyn FnOnce(&Connection) -> Answer + Send>),
@@ -58,33 +52,19 @@ impl Writer {
                 let _ = end.send(());
             })
             .map_err(|error| SqlError::Unavailable(error.to_string()))?;
-        Ok(Self {
-            queue: Mutex::new(Some(queue)),
-            ended: tokio::sync::Mutex::new(Some(ended)),
-        })
+        Ok(Self { queue: Mutex::new(Some(queue)), ended: tokio::sync::Mutex::new(Some(ended)) })
     }
 
     pub(super) async fn write(&self, statement: &str, parameters: Vec<SqlValue>) -> Answer {
-        self.submit(Work::Write {
-            statement: statement.to_owned(),
-            parameters,
-        })
-        .await
+        self.submit(Work::Write { statement: statement.to_owned(), parameters }).await
     }
 
     pub(super) async fn read(&self, statement: &str, parameters: Vec<SqlValue>) -> Answer {
-        self.submit(Work::Read {
-            statement: statement.to_owned(),
-            parameters,
-        })
-        .await
+        self.submit(Work::Read { statement: statement.to_owned(), parameters }).await
     }
 
     #[cfg(test)]
-    pub(super) async fn call(
-        &self,
-        work: impl FnOnce(&Connection) -> Answer + Send + 'static,
-    ) -> Answer {
+    pub(super) async fn call(&self, work: impl FnOnce(&Connection) -> Answer + Send + 'static) -> Answer {
         self.submit(Work::Call(Box::new(work))).await
     }
 
@@ -107,19 +87,12 @@ impl Writer {
                 )
             })?;
         }
-        answered
-            .await
-            .unwrap_or_else(|_| Err(SqlError::Unavailable("the write broke off".into())))
+        answered.await.unwrap_or_else(|_| Err(SqlError::Unavailable("the write broke off".into())))
     }
 
     /// Accepts no more, and waits until everything accepted is done and the file is closed.
     pub(super) async fn close(&self) {
-        drop(
-            self.queue
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
+        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
         if let Some(ended) = self.ended.lock().await.take() {
             let _ = ended.await;
         }
@@ -131,8 +104,8 @@ fn run(mut connection: Connection, mut jobs: mpsc::Receiver<Job>) {
         // A transaction that unwinds is rolled back by its own drop, and the connection's state is
         // SQLite's; nothing of ours is left half done.
         let outcome = catch_unwind(AssertUnwindSafe(|| perform(&mut connection, work)));
-        let outcome = outcome
-            .unwrap_or_else(|_| Err(SqlError::Unavailable("the statement broke off".into())));
+        let outcome =
+            outcome.unwrap_or_else(|_| Err(SqlError::Unavailable("the statement broke off".into())));
         // The request may have been given up in the meantime.
         let _ = answer.send(outcome);
     }
@@ -141,16 +114,10 @@ fn run(mut connection: Connection, mut jobs: mpsc::Receiver<Job>) {
 
 fn perform(connection: &mut Connection, work: Work) -> Answer {
     match work {
-        Work::Read {
-            statement,
-            parameters,
-        } => connection::read(connection, &statement, &parameters),
-        Work::Write {
-            statement,
-            parameters,
-        } => in_transaction(connection, |inner| {
-            connection::write(inner, &statement, &parameters)
-        }),
+        Work::Read { statement, parameters } => connection::read(connection, &statement, &parameters),
+        Work::Write { statement, parameters } => {
+            in_transaction(connection, |inner| connection::write(inner, &statement, &parameters))
+        }
         #[cfg(test)]
         Work::Call(call) => in_transaction(connection, call),
     }

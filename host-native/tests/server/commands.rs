@@ -60,13 +60,7 @@ fn a_schema_alone() {
     let directory = directory(&[("bad.json", r#"{"type": "array", "resmo": {"id": "a b"}}"#)]);
     let ended = run(directory.path(), &["check", "schema.json"], "");
     assert_eq!(ended.code, Some(0), "{}", ended.errors);
-    assert!(
-        ended
-            .out
-            .starts_with("schema.json: the schema is valid (3 columns)\n"),
-        "{}",
-        ended.out
-    );
+    assert!(ended.out.starts_with("schema.json: the schema is valid (3 columns)\n"), "{}", ended.out);
 
     let ended = run(directory.path(), &["check", "bad.json"], "");
     assert_eq!(ended.code, Some(1));
@@ -74,36 +68,18 @@ fn a_schema_alone() {
 
     let report = run(directory.path(), &["check", "-", "--json"], SCHEMA).json();
     assert_eq!(report["valid"], true);
-    assert_eq!(
-        report["columns"],
-        json!(["employeeId", "salary", "employee.name"])
-    );
+    assert_eq!(report["columns"], json!(["employeeId", "salary", "employee.name"]));
     assert_eq!(report["effectiveSchema"]["unevaluatedProperties"], false);
 }
 
 #[test]
 fn payloads_of_each_shape() {
     let directory = directory(&[
-        (
-            "one.json",
-            r#"{"employeeId": "1", "employee": {"name": "Ada"}}"#,
-        ),
-        (
-            "bulk.json",
-            r#"[{"employeeId": "1"}, {"employeeId": "2", "salry": 4711}]"#,
-        ),
-        (
-            "lines.ndjson",
-            "{\"employeeId\": \"1\"}\n\n{\"employeeId\": \"1\", }\n",
-        ),
+        ("one.json", r#"{"employeeId": "1", "employee": {"name": "Ada"}}"#),
+        ("bulk.json", r#"[{"employeeId": "1"}, {"employeeId": "2", "salry": 4711}]"#),
+        ("lines.ndjson", "{\"employeeId\": \"1\"}\n\n{\"employeeId\": \"1\", }\n"),
     ]);
-    let files = [
-        "check",
-        "schema.json",
-        "one.json",
-        "bulk.json",
-        "lines.ndjson",
-    ];
+    let files = ["check", "schema.json", "one.json", "bulk.json", "lines.ndjson"];
     let ended = run(directory.path(), &files, "");
     assert_eq!(ended.code, Some(1), "{}", ended.errors);
     for line in [
@@ -113,11 +89,7 @@ fn payloads_of_each_shape() {
         "lines.ndjson:1: passed (id `1`)",
         "4 payloads, 2 did not pass",
     ] {
-        assert!(
-            ended.out.lines().any(|found| found == line),
-            "{line}\n{}",
-            ended.out
-        );
+        assert!(ended.out.lines().any(|found| found == line), "{line}\n{}", ended.out);
     }
     assert!(!ended.out.contains("4711"));
 
@@ -131,20 +103,13 @@ fn payloads_of_each_shape() {
         (&json!(1), &json!("#/unevaluatedProperties"))
     );
     assert_eq!(payloads[3]["code"], "malformed-json");
-    assert_eq!(
-        (&payloads[3]["line"], &payloads[3]["offset"]),
-        (&json!(3), &json!(41))
-    );
+    assert_eq!((&payloads[3]["line"], &payloads[3]["offset"]), (&json!(3), &json!(41)));
 }
 
 #[test]
 fn a_terminal_is_not_told_what_to_do() {
     let directory = directory(&[]);
-    let ended = run(
-        directory.path(),
-        &["check", "schema.json", "-"],
-        r#"{"employeeId": "\u001b[2J"}"#,
-    );
+    let ended = run(directory.path(), &["check", "schema.json", "-"], r#"{"employeeId": "\u001b[2J"}"#);
     assert_eq!(ended.code, Some(0));
     assert!(ended.out.contains(r"`\u{1b}[2J`"), "{}", ended.out);
 }
@@ -165,16 +130,8 @@ fn the_worked_plan() {
         "modified 1: salary\nmodified 2: employee.name\nadded    4\nremoved  3\n\
          1 added, 2 modified, 1 removed, 1 unchanged\n"
     );
-    let report = run(
-        directory.path(),
-        &[&arguments[..], &["--json"]].concat(),
-        "",
-    )
-    .json();
-    assert_eq!(
-        (&report["result"], &report["dryRun"]),
-        (&json!("planned"), &json!(true))
-    );
+    let report = run(directory.path(), &[&arguments[..], &["--json"]].concat(), "").json();
+    assert_eq!((&report["result"], &report["dryRun"]), (&json!("planned"), &json!(true)));
     let change = json!({"type": "modified", "id": "2", "fields": ["employee.name"]});
     assert_eq!(report["changes"][1], change);
 }
@@ -184,11 +141,7 @@ fn a_snapshot_that_does_not_pass_is_no_plan() {
     let directory = directory(&[("old.json", "[]"), ("one.json", r#"{"employeeId": "1"}"#)]);
     let twice = "{\"employeeId\": \"1\"}\n{\"employeeId\": \"1\"}\n";
     let plan = ["plan", "--schema", "schema.json", "old.json"];
-    let ended = run(
-        directory.path(),
-        &[&plan[..], &["-", "--ndjson"]].concat(),
-        twice,
-    );
+    let ended = run(directory.path(), &[&plan[..], &["-", "--ndjson"]].concat(), twice);
     // With `--ndjson` the `[]` in `old.json` is a line that holds no resource; and one id of the
     // other stands twice.
     assert_eq!(ended.code, Some(1), "{}", ended.errors);
@@ -196,37 +149,20 @@ fn a_snapshot_that_does_not_pass_is_no_plan() {
 
     let ended = run(directory.path(), &[&plan[..], &["one.json"]].concat(), "");
     assert_eq!(ended.code, Some(1), "{}", ended.errors);
-    assert!(
-        ended.out.contains("a bulk is an array of objects"),
-        "{}",
-        ended.out
-    );
+    assert!(ended.out.contains("a bulk is an array of objects"), "{}", ended.out);
 }
 
 #[test]
 fn what_cannot_run_ends_with_2() {
     let directory = directory(&[]);
     for (arguments, message) in [
-        (
-            vec!["check", "nowhere.json"],
-            "error: cannot read `nowhere.json`: ",
-        ),
-        (
-            vec!["check", "schema.json", "nowhere.json"],
-            "error: cannot read `nowhere.json`: ",
-        ),
-        (
-            vec!["check", "-", "-"],
-            "error: standard input (`-`) can be given only once",
-        ),
+        (vec!["check", "nowhere.json"], "error: cannot read `nowhere.json`: "),
+        (vec!["check", "schema.json", "nowhere.json"], "error: cannot read `nowhere.json`: "),
+        (vec!["check", "-", "-"], "error: standard input (`-`) can be given only once"),
         (vec!["plan", "a", "b"], "--schema <SCHEMA>"),
     ] {
         let ended = run(directory.path(), &arguments, "");
         assert_eq!(ended.code, Some(2), "{arguments:?}: {}", ended.out);
-        assert!(
-            ended.errors.contains(message),
-            "{arguments:?}: {}",
-            ended.errors
-        );
+        assert!(ended.errors.contains(message), "{arguments:?}: {}", ended.errors);
     }
 }

@@ -21,20 +21,11 @@ async fn requests_are_answered_on_a_connection_that_stays_open() {
     let mut ids = Vec::new();
     for length in [4, 5] {
         let body = "x".repeat(length);
-        client
-            .send(&format!(
-                "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: {length}\r\n\r\n{body}"
-            ))
-            .await;
+        client.send(&format!("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: {length}\r\n\r\n{body}")).await;
         let answer = client.answer().await;
         assert_eq!(status(&answer), "200");
         assert!(answer.ends_with(&format!("\r\n\r\n{length}")), "{answer}");
-        ids.extend(
-            answer
-                .lines()
-                .find(|line| line.starts_with("x-request-id: "))
-                .map(String::from),
-        );
+        ids.extend(answer.lines().find(|line| line.starts_with("x-request-id: ")).map(String::from));
     }
     assert_eq!(ids.len(), 2);
     assert_ne!(ids[0], ids[1]);
@@ -54,17 +45,11 @@ async fn an_early_answer_comes_before_the_body() {
     let server = Running::paths(limits()).await;
     let mut client = server.connect().await;
     let started = Instant::now();
-    client
-        .send("POST /refuse HTTP/1.1\r\nHost: t\r\nContent-Length: 50000000\r\n\r\n")
-        .await;
+    client.send("POST /refuse HTTP/1.1\r\nHost: t\r\nContent-Length: 50000000\r\n\r\n").await;
     let answer = client.answer().await;
     assert_eq!(status(&answer), "413");
     assert!(answer.contains("connection: close"), "{answer}");
-    assert!(
-        started.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
@@ -75,10 +60,7 @@ async fn an_early_answer_reaches_a_client_that_sends_everything_first() {
         let body = vec![b'x'; 12_000_000];
         let mut client = server.connect().await;
         client
-            .send(&format!(
-                "POST {path} HTTP/1.1\r\nHost: t\r\nContent-Length: {}\r\n\r\n",
-                body.len()
-            ))
+            .send(&format!("POST {path} HTTP/1.1\r\nHost: t\r\nContent-Length: {}\r\n\r\n", body.len()))
             .await;
         soon(client.0.write_all(&body)).await.unwrap();
         assert_eq!(status(&client.answer().await), "413");
@@ -90,15 +72,10 @@ async fn an_early_answer_reaches_a_client_that_sends_everything_first() {
 
 #[tokio::test]
 async fn what_is_thrown_away_is_bounded() {
-    let limits = ConnectionLimits {
-        drain_timeout: Duration::from_millis(200),
-        ..limits()
-    };
+    let limits = ConnectionLimits { drain_timeout: Duration::from_millis(200), ..limits() };
     let server = Running::paths(limits).await;
     let started = Instant::now();
-    let answer = server
-        .ask("POST /refuse HTTP/1.1\r\nHost: t\r\nContent-Length: 50000000\r\n\r\n")
-        .await;
+    let answer = server.ask("POST /refuse HTTP/1.1\r\nHost: t\r\nContent-Length: 50000000\r\n\r\n").await;
     assert_eq!(status(&answer), "413");
     assert!(started.elapsed() >= Duration::from_millis(200));
 }
@@ -108,9 +85,7 @@ async fn a_client_that_asks_before_sending_is_told_no() {
     let server = Running::paths(limits()).await;
     let head = "Host: t\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n";
     let started = Instant::now();
-    let answer = server
-        .ask(&format!("POST /refuse HTTP/1.1\r\n{head}"))
-        .await;
+    let answer = server.ask(&format!("POST /refuse HTTP/1.1\r\n{head}")).await;
     assert_eq!(status(&answer), "413");
     assert!(answer.contains("connection: close"), "{answer}");
     assert!(started.elapsed() < Duration::from_secs(4));
@@ -124,10 +99,7 @@ async fn a_client_that_asks_before_sending_is_told_no() {
 
 #[tokio::test]
 async fn slow_headers_are_cut_off_and_idle_connections_are_not() {
-    let limits = ConnectionLimits {
-        header_timeout: Duration::from_millis(300),
-        ..limits()
-    };
+    let limits = ConnectionLimits { header_timeout: Duration::from_millis(300), ..limits() };
     let server = Running::paths(limits).await;
     let mut idle = server.connect().await;
     let mut slow = server.connect().await;
@@ -150,10 +122,7 @@ async fn slow_headers_are_cut_off_and_idle_connections_are_not() {
 
 #[tokio::test]
 async fn idle_connections_are_closed_in_the_end() {
-    let limits = ConnectionLimits {
-        idle_timeout: Duration::from_millis(200),
-        ..limits()
-    };
+    let limits = ConnectionLimits { idle_timeout: Duration::from_millis(200), ..limits() };
     let server = Running::paths(limits).await;
     let mut never_asked = server.connect().await;
     assert_eq!(never_asked.rest().await, "");
@@ -162,37 +131,23 @@ async fn idle_connections_are_closed_in_the_end() {
     asked.send("GET /slow HTTP/1.1\r\nHost: t\r\n\r\n").await;
     let started = Instant::now();
     assert!(asked.rest().await.ends_with("slow but sure"));
-    assert!(
-        started.elapsed() >= Duration::from_millis(450),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() >= Duration::from_millis(450), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
 async fn a_slow_body_is_cut_off_and_told_so() {
-    let limits = ConnectionLimits {
-        chunk_timeout: Duration::from_millis(200),
-        ..limits()
-    };
+    let limits = ConnectionLimits { chunk_timeout: Duration::from_millis(200), ..limits() };
     let server = Running::paths(limits).await;
-    let answer = server
-        .ask("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\n0123")
-        .await;
+    let answer = server.ask("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\n0123").await;
     assert_eq!(status(&answer), "408");
 }
 
 #[tokio::test]
 async fn a_trickling_body_is_cut_off() {
-    let limits = ConnectionLimits {
-        body_timeout: Duration::from_millis(400),
-        ..limits()
-    };
+    let limits = ConnectionLimits { body_timeout: Duration::from_millis(400), ..limits() };
     let server = Running::paths(limits).await;
     let mut client = server.connect().await;
-    client
-        .send("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 1000\r\n\r\n")
-        .await;
+    client.send("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 1000\r\n\r\n").await;
     for _ in 0..20 {
         tokio::time::sleep(Duration::from_millis(50)).await;
         if client.0.write_all(b"x").await.is_err() {
@@ -207,20 +162,12 @@ async fn oversize_headers_are_refused() {
     let server = Running::paths(limits()).await;
     for length in [40_000, 400_000] {
         let filling = "x".repeat(length);
-        let answer = server
-            .ask(&format!(
-                "GET / HTTP/1.1\r\nHost: t\r\nX-Big: {filling}\r\n\r\n"
-            ))
-            .await;
+        let answer = server.ask(&format!("GET / HTTP/1.1\r\nHost: t\r\nX-Big: {filling}\r\n\r\n")).await;
         assert_eq!(status(&answer), "431", "{length}");
     }
     let filling = "x".repeat(20_000);
     let mut client = server.connect().await;
-    client
-        .send(&format!(
-            "GET / HTTP/1.1\r\nHost: t\r\nX-Big: {filling}\r\n\r\n"
-        ))
-        .await;
+    client.send(&format!("GET / HTTP/1.1\r\nHost: t\r\nX-Big: {filling}\r\n\r\n")).await;
     assert_eq!(status(&client.answer().await), "200");
 }
 
@@ -232,10 +179,7 @@ async fn a_panic_is_a_problem_without_details() {
         client.send("GET /panic HTTP/1.1\r\nHost: t\r\n\r\n").await;
         let answer = client.answer().await;
         assert_eq!(status(&answer), "500");
-        assert!(
-            answer.contains("content-type: application/problem+json"),
-            "{answer}"
-        );
+        assert!(answer.contains("content-type: application/problem+json"), "{answer}");
         assert!(answer.contains(r#""code":"internal""#), "{answer}");
         assert!(!answer.contains("42"), "{answer}");
     }
@@ -243,21 +187,13 @@ async fn a_panic_is_a_problem_without_details() {
 
 #[tokio::test]
 async fn connections_beyond_the_bound_wait() {
-    let server = Running::paths(ConnectionLimits {
-        connections: 1,
-        ..limits()
-    })
-    .await;
+    let server = Running::paths(ConnectionLimits { connections: 1, ..limits() }).await;
     let mut first = server.connect().await;
     first.send("GET / HTTP/1.1\r\nHost: t\r\n\r\n").await;
     first.answer().await;
     let mut second = server.connect().await;
     second.send("GET / HTTP/1.1\r\nHost: t\r\n\r\n").await;
-    assert!(
-        tokio::time::timeout(Duration::from_millis(200), second.0.readable())
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(Duration::from_millis(200), second.0.readable()).await.is_err());
     drop(first);
     assert_eq!(status(&second.answer().await), "200");
 }
@@ -274,20 +210,13 @@ async fn a_shutdown_finishes_what_is_in_flight() {
     let ended = server.stop();
     assert!(client.rest().await.ends_with("slow but sure"));
     soon(ended).await.unwrap();
-    assert!(
-        started.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     assert!(tokio::net::TcpStream::connect(addr).await.is_err());
 }
 
 #[tokio::test]
 async fn a_shutdown_does_not_wait_for_ever() {
-    let limits = ConnectionLimits {
-        shutdown_timeout: Duration::from_millis(200),
-        ..limits()
-    };
+    let limits = ConnectionLimits { shutdown_timeout: Duration::from_millis(200), ..limits() };
     let server = Running::paths(limits).await;
     let mut client = server.connect().await;
     client.send("GET /never HTTP/1.1\r\nHost: t\r\n\r\n").await;

@@ -15,24 +15,15 @@ fn config(database: Database) -> Config {
 async fn metrics_are_answered_without_a_token() {
     let server = Running::run(Server::bind(config(Database::Memory)).await.unwrap());
     let mut client = server.connect().await;
-    client
-        .send("GET /metrics HTTP/1.1\r\nHost: t\r\n\r\n")
-        .await;
+    client.send("GET /metrics HTTP/1.1\r\nHost: t\r\n\r\n").await;
     assert!(client.answer().await.starts_with("HTTP/1.1 200 OK\r\n"));
-    client
-        .send("GET /metrics HTTP/1.1\r\nHost: t\r\n\r\n")
-        .await;
+    client.send("GET /metrics HTTP/1.1\r\nHost: t\r\n\r\n").await;
     let answer = client.answer().await;
     let counted = r#"tidegate_http_requests_total{route="/metrics",method="GET",status="200"} 1"#;
     assert!(answer.contains(counted), "{answer}");
-    assert!(
-        answer.contains("tidegate_http_requests_in_flight 1"),
-        "{answer}"
-    );
+    assert!(answer.contains("tidegate_http_requests_in_flight 1"), "{answer}");
 
-    client
-        .send("POST /metrics HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\n\r\n")
-        .await;
+    client.send("POST /metrics HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\n\r\n").await;
     let answer = client.answer().await;
     assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
     assert!(answer.contains("\r\nallow: GET, HEAD\r\n"), "{answer}");
@@ -42,11 +33,7 @@ async fn metrics_are_answered_without_a_token() {
 async fn a_server_closes_its_database() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("t.db");
-    let server = Running::run(
-        Server::bind(config(Database::File(path.clone())))
-            .await
-            .unwrap(),
-    );
+    let server = Running::run(Server::bind(config(Database::File(path.clone()))).await.unwrap());
     assert!(path.exists());
     soon(server.stop()).await.unwrap();
     assert!(!directory.path().join("t.db-wal").exists());
@@ -111,18 +98,15 @@ mod binary {
     fn sigterm_and_sigint_end_it_with_0() {
         for signal in [Signal::SIGTERM, Signal::SIGINT] {
             let directory = tempfile::tempdir().unwrap();
-            let mut child = tidegate(
-                directory.path(),
-                &["serve", "--addr", "127.0.0.1:0", "--log-format", "json"],
-            )
-            .env("TIDEGATE_ADMIN_TOKEN", TOKEN)
-            .spawn()
-            .unwrap();
+            let mut child =
+                tidegate(directory.path(), &["serve", "--addr", "127.0.0.1:0", "--log-format", "json"])
+                    .env("TIDEGATE_ADMIN_TOKEN", TOKEN)
+                    .spawn()
+                    .unwrap();
             let (address, mut log) = listening(&mut child);
             // A connection that stays open must not hold it up.
             let mut open = TcpStream::connect(address).unwrap();
-            open.write_all(b"GET /metrics?secret=7 HTTP/1.1\r\nHost: t\r\n\r\n")
-                .unwrap();
+            open.write_all(b"GET /metrics?secret=7 HTTP/1.1\r\nHost: t\r\n\r\n").unwrap();
             assert!(open.read(&mut [0; 64]).unwrap() > 0);
             kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
             assert_eq!(child.wait().unwrap().code(), Some(0), "{signal}");
@@ -133,18 +117,10 @@ mod binary {
             log.read_to_string(&mut rest).unwrap();
             let request = rest.lines().find(|line| line.contains("/metrics")).unwrap();
             let request: serde_json::Value = serde_json::from_str(request).unwrap();
-            assert_eq!(
-                (&request["route"], &request["status"]),
-                (&"/metrics".into(), &200.into())
-            );
+            assert_eq!((&request["route"], &request["status"]), (&"/metrics".into(), &200.into()));
             assert!(!rest.contains("secret") && !rest.contains(TOKEN), "{rest}");
             let mut printed = String::new();
-            child
-                .stdout
-                .take()
-                .unwrap()
-                .read_to_string(&mut printed)
-                .unwrap();
+            child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
             assert_eq!(printed, "");
         }
     }
@@ -154,19 +130,10 @@ mod binary {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let taken = taken.local_addr().unwrap().to_string();
         for (arguments, message) in [
-            (
-                vec!["serve", "--admin-token", "short-secret"],
-                "the admin token is too short",
-            ),
+            (vec!["serve", "--admin-token", "short-secret"], "the admin token is too short"),
             (vec!["serve"], "--admin-token <TOKEN>"),
             (
-                vec![
-                    "serve",
-                    "--admin-token",
-                    TOKEN,
-                    "--database",
-                    "postgres://u:secret@h/db",
-                ],
+                vec!["serve", "--admin-token", TOKEN, "--database", "postgres://u:secret@h/db"],
                 "error: databases of the kind `postgres` are not supported yet",
             ),
             (
@@ -181,20 +148,14 @@ mod binary {
                 ],
                 "error: cannot use the database: ",
             ),
-            (
-                vec!["serve", "--admin-token", TOKEN, "--addr", &taken],
-                "error: cannot listen on `127.0.0.1:",
-            ),
+            (vec!["serve", "--admin-token", TOKEN, "--addr", &taken], "error: cannot listen on `127.0.0.1:"),
             (vec!["swim"], "unrecognized subcommand"),
         ] {
             let output = output(&arguments);
             let errors = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(2), "{arguments:?}: {errors}");
             assert!(errors.contains(message), "{arguments:?}: {errors}");
-            assert!(
-                !errors.contains("secret") && !errors.contains(TOKEN),
-                "{errors}"
-            );
+            assert!(!errors.contains("secret") && !errors.contains(TOKEN), "{errors}");
         }
     }
 }

@@ -47,10 +47,7 @@ impl Application for Paths {
 }
 
 fn response(status: u16, text: &str) -> Response<Bytes> {
-    Response::builder()
-        .status(status)
-        .body(Bytes::from(text.to_owned()))
-        .unwrap()
+    Response::builder().status(status).body(Bytes::from(text.to_owned())).unwrap()
 }
 
 /// A running server.
@@ -97,9 +94,7 @@ impl Running {
 
 /// Waits for something, but not for ever.
 pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future)
-        .await
-        .expect("nothing happened for a long time")
+    tokio::time::timeout(PATIENCE, future).await.expect("nothing happened for a long time")
 }
 
 /// A raw socket.
@@ -121,15 +116,11 @@ impl Client {
     pub(crate) async fn answer(&mut self) -> String {
         let mut answer = Vec::new();
         loop {
-            let byte = soon(self.0.read_u8())
-                .await
-                .expect("the server closed the connection");
+            let byte = soon(self.0.read_u8()).await.expect("the server closed the connection");
             answer.push(byte);
             let text = String::from_utf8_lossy(&answer).to_lowercase();
             if let Some((head, body)) = text.split_once("\r\n\r\n") {
-                let length = head
-                    .lines()
-                    .find_map(|line| line.strip_prefix("content-length: "));
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
                 if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
                     return String::from_utf8(answer).unwrap();
                 }

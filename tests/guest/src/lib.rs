@@ -34,10 +34,7 @@ mod tests {
 
     #[test]
     fn says_what_it_does_not_understand() {
-        assert_eq!(
-            run(br#"{"op":"nonsense"}"#),
-            br#"{"error":"no operation `nonsense`"}"#
-        );
+        assert_eq!(run(br#"{"op":"nonsense"}"#), br#"{"error":"no operation `nonsense`"}"#);
         assert!(run(b"{").starts_with(br#"{"error":"the request is not JSON"#));
     }
 }

@@ -72,7 +72,8 @@ impl Client {
     }
 
     fn head(&self, request: &Request) -> String {
-        let mut head = format!("{} {} HTTP/1.1\r\nhost: {}\r\n", request.method, request.target, self.address);
+        let mut head =
+            format!("{} {} HTTP/1.1\r\nhost: {}\r\n", request.method, request.target, self.address);
         for (name, value) in &request.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

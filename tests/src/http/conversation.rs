@@ -273,9 +273,9 @@ pub fn all() -> Result<Vec<Conversation>, Fault> {
 
 fn load(path: &Path) -> Result<Conversation, Fault> {
     let mut conversation: Conversation = read(path)?;
-    conversation.file =
-        path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let unexplained = |hosts: &Option<Vec<String>>, reason: &Option<String>| hosts.is_some() != reason.is_some();
+    conversation.file = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let unexplained =
+        |hosts: &Option<Vec<String>>, reason: &Option<String>| hosts.is_some() != reason.is_some();
     if unexplained(&conversation.hosts, &conversation.reason)
         || conversation.steps.iter().any(|step| unexplained(&step.hosts, &step.reason))
     {

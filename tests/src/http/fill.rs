@@ -66,7 +66,9 @@ fn placeholder(name: &str, saved: &Saved) -> Result<String, Fault> {
     };
     match filter {
         None => Ok(plain),
-        Some("path") => Ok(percent_encoding::utf8_percent_encode(&plain, percent_encoding::NON_ALPHANUMERIC).to_string()),
+        Some("path") => {
+            Ok(percent_encoding::utf8_percent_encode(&plain, percent_encoding::NON_ALPHANUMERIC).to_string())
+        }
         Some(other) => Err(format!("there is no filter `{other}`")),
     }
 }

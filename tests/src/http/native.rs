@@ -61,7 +61,14 @@ impl NativeServer {
             // A sender that is gone means stop, too.
             let _ = stopped.await;
         }));
-        Ok(Self { address, database, stop: Some(stop), serving: Some(serving), runtime, _directory: directory })
+        Ok(Self {
+            address,
+            database,
+            stop: Some(stop),
+            serving: Some(serving),
+            runtime,
+            _directory: directory,
+        })
     }
 
     /// Where it listens.

@@ -63,16 +63,15 @@ impl Run {
         let request = self.request(template)?;
         let response = self.instance.send(&request)?;
         let checked = owed(&response, &request).and_then(|()| self.check(expected, &response));
-        checked.and_then(|()| self.save(step, &response)).map_err(|fault| {
-            format!("{fault}\n{}{}", shown_request(&request), shown_response(&response))
-        })
+        checked
+            .and_then(|()| self.save(step, &response))
+            .map_err(|fault| format!("{fault}\n{}{}", shown_request(&request), shown_response(&response)))
     }
 
     fn request(&self, template: &RequestTemplate) -> Result<Request, Fault> {
         let saved = &self.saved;
         let target = fill::text(&template.path, saved)?;
-        let body =
-            template.body(|text| fill::text(text, saved), |json| fill::value(json, saved))?;
+        let body = template.body(|text| fill::text(text, saved), |json| fill::value(json, saved))?;
         let mut headers = Vec::new();
         if let Some((name, value)) = self.authentication(template.auth.as_deref(), &target)? {
             headers.push((name.to_owned(), value));
@@ -89,7 +88,11 @@ impl Run {
         Ok(Request { method: template.method.clone(), target, headers, body })
     }
 
-    fn authentication(&self, auth: Option<&str>, target: &str) -> Result<Option<(&'static str, String)>, Fault> {
+    fn authentication(
+        &self,
+        auth: Option<&str>,
+        target: &str,
+    ) -> Result<Option<(&'static str, String)>, Fault> {
         let key = |name: &str| match self.saved.get(name).and_then(Value::as_str) {
             Some(key) => Ok(Some(("x-ingest-key", key.to_owned()))),
             None => Err(format!("no key is saved as `{name}`")),

@@ -65,7 +65,9 @@ impl Instance for InProcess {
         };
         let response = self.runtime.block_on(self.service.handle(parts, &mut body));
         match body {
-            Pieces::NeverSent { asked: true } => return Err("the body was read although it was announced as too large".into()),
+            Pieces::NeverSent { asked: true } => {
+                return Err("the body was read although it was announced as too large".into());
+            }
             Pieces::Streamed { read, .. } if read > READ_AT_MOST => {
                 return Err(format!("{read} bytes of the body were read"));
             }
@@ -74,7 +76,9 @@ impl Instance for InProcess {
         let headers = response
             .headers()
             .iter()
-            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .map(|(name, value)| {
+                (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+            })
             .collect();
         Ok(Response { status: response.status().as_u16(), headers, body: response.into_body().to_vec() })
     }

@@ -210,7 +210,11 @@ impl<S: Sql> Store<S> {
     }
 
     /// A page of the feed.
-    pub(in crate::service) async fn changes(&self, filter: &ChangeFilter, limit: usize) -> Stored<Page<StoredChange>> {
+    pub(in crate::service) async fn changes(
+        &self,
+        filter: &ChangeFilter,
+        limit: usize,
+    ) -> Stored<Page<StoredChange>> {
         let mut query = Query::default();
         let filters = (filter.table.as_deref(), filter.integration.as_deref(), filter.group_key.as_deref());
         query.scopes(filters.0, filters.1, filters.2);

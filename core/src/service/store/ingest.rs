@@ -131,7 +131,10 @@ impl<S: Sql> Store<S> {
 
     /// All ids and digests of a scope at that revision, with the payloads' sizes; `None` if it
     /// moved on meanwhile. Read in pages: hosts limit what one statement may answer.
-    pub(in crate::service) async fn manifest(&self, scope: Scope) -> Stored<Option<(Manifest, BTreeMap<String, i64>)>> {
+    pub(in crate::service) async fn manifest(
+        &self,
+        scope: Scope,
+    ) -> Stored<Option<(Manifest, BTreeMap<String, i64>)>> {
         const PAGE: i64 = 50_000;
         let mut manifest = Manifest::new();
         let mut sizes = BTreeMap::new();
@@ -171,7 +174,11 @@ impl<S: Sql> Store<S> {
     }
 
     /// The current payloads of some resources of a scope.
-    pub(in crate::service) async fn payloads(&self, scope: Scope, ids: &[&str]) -> Stored<BTreeMap<String, String>> {
+    pub(in crate::service) async fn payloads(
+        &self,
+        scope: Scope,
+        ids: &[&str],
+    ) -> Stored<BTreeMap<String, String>> {
         let parameters = parameters![scope.scope, id_list(ids)];
         let rows = self.read(self.statements().payloads, parameters).await?;
         Ok(rows

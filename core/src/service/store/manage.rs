@@ -233,7 +233,11 @@ impl<S: Sql> Store<S> {
         Ok(rows.first().map(|row| Columns::of(row).text()))
     }
 
-    pub(in crate::service) async fn create_integration(&self, new: NewIntegration<'_>, now: i64) -> Stored<()> {
+    pub(in crate::service) async fn create_integration(
+        &self,
+        new: NewIntegration<'_>,
+        now: i64,
+    ) -> Stored<()> {
         let parameters = parameters![
             new.id,
             new.name,
@@ -259,7 +263,12 @@ impl<S: Sql> Store<S> {
         self.write(self.statements().change_integration, parameters).await.map(|_| ())
     }
 
-    pub(in crate::service) async fn delete_integration(&self, id: &str, commit_id: &str, now: i64) -> Stored<()> {
+    pub(in crate::service) async fn delete_integration(
+        &self,
+        id: &str,
+        commit_id: &str,
+        now: i64,
+    ) -> Stored<()> {
         self.write(self.statements().delete_integration, parameters![id, commit_id, now]).await.map(|_| ())
     }
 
@@ -268,7 +277,11 @@ impl<S: Sql> Store<S> {
         Ok(rows.first().map(|row| Integration::of(&mut Columns::of(row))))
     }
 
-    pub(in crate::service) async fn integrations(&self, after: i64, limit: usize) -> Stored<Page<Integration>> {
+    pub(in crate::service) async fn integrations(
+        &self,
+        after: i64,
+        limit: usize,
+    ) -> Stored<Page<Integration>> {
         let parameters = vec![after.into(), count(limit + 1)];
         Ok(page(&self.read(self.statements().integrations, parameters).await?, limit, Integration::of))
     }
@@ -300,7 +313,12 @@ impl<S: Sql> Store<S> {
     }
 
     /// Revokes a key; `false` if the integration has no such live key.
-    pub(in crate::service) async fn revoke_key(&self, integration: &str, key: &str, now: i64) -> Stored<bool> {
+    pub(in crate::service) async fn revoke_key(
+        &self,
+        integration: &str,
+        key: &str,
+        now: i64,
+    ) -> Stored<bool> {
         let rows = self.write(self.statements().revoke_key, parameters![integration, key, now]).await?;
         Ok(!rows.is_empty())
     }

@@ -178,7 +178,8 @@ impl<S: Sql> Store<S> {
         self.sql.write(statements.create_version_table, Vec::new()).await?;
         let rows = self.sql.read(statements.read_version, Vec::new()).await?;
         let version = rows.first().map_or(0, |row| Columns::of(row).integer());
-        for (number, migration) in (1i64..).zip(statements.migrations).filter(|(number, _)| *number > version) {
+        for (number, migration) in (1i64..).zip(statements.migrations).filter(|(number, _)| *number > version)
+        {
             for statement in *migration {
                 self.sql.write(statement, Vec::new()).await?;
             }
@@ -195,7 +196,10 @@ impl<S: Sql> Store<S> {
 
 /// A page from rows of which one more was asked for than the page holds.
 fn page<T>(rows: &[Row], limit: usize, mut item: impl FnMut(&mut Columns<'_>) -> T) -> Page<T> {
-    Page { items: rows.iter().take(limit).map(|row| item(&mut Columns::of(row))).collect(), more: rows.len() > limit }
+    Page {
+        items: rows.iter().take(limit).map(|row| item(&mut Columns::of(row))).collect(),
+        more: rows.len() > limit,
+    }
 }
 
 /// Reads a row's values one after the other. What is missing or of another type reads as empty.

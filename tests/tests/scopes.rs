@@ -1,0 +1,332 @@
+//! Many requests on one scope at the same time, and a scope as large as a bulk can be, through
+//! the native server.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::{Value, json};
+use tidegate_tests::http::client::Client;
+use tidegate_tests::http::message::{Request, RequestBody, Response};
+use tidegate_tests::http::native::NativeServer;
+use tidegate_tests::http::{ADMIN_TOKEN, Fault};
+
+const SINGLE: &str = "/integration/custom-data/event/server";
+const BULK: &str = "/integration/custom-data/bulk-event/server";
+const DELETE: &str = "/integration/custom-data/server";
+const MANIFEST: &str = "/integration/custom-data/manifest/server";
+
+/// Threads that send single resources, and how many each.
+const SINGLES: (u64, u64) = (8, 30);
+/// Threads that send bulks, and how many each.
+const BULKS: (u64, u64) = (4, 10);
+/// Threads that remove, and how often each.
+const DELETES: (u64, u64) = (1, 30);
+/// How many different ids they share.
+const IDS: u64 = 40;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trials = vec![
+        Trial::test("scopes/writers-on-one-scope", || writers_on_one_scope().map_err(Failed::from)),
+        Trial::test("scopes/four-mebibytes", || four_mebibytes().map_err(Failed::from)),
+    ];
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// A server with the table `server` and a key for it.
+struct Site {
+    server: NativeServer,
+    key: String,
+}
+
+/// One who talks to a site over a connection of its own.
+struct Speaker {
+    client: Client,
+    key: String,
+}
+
+impl Site {
+    fn new() -> Result<Self, Fault> {
+        let server = NativeServer::start(2)?;
+        let mut speaker = Speaker { client: server.client(), key: String::new() };
+        let schema = json!({
+            "type": "object",
+            "properties": {
+                "id": { "type": "string" },
+                "by": { "type": "string" },
+                "load": { "type": "integer" },
+                "note": { "type": "string" }
+            },
+            "resmo": { "id": "id", "name": "by" }
+        });
+        speaker.ask("POST", "/api/v1/groups", Some(&json!({ "name": "Assets", "prefix": "assets" })), 201)?;
+        let schema = json!({ "group": "assets", "name": "Server", "table": "server", "schema": schema });
+        speaker.ask("POST", "/api/v1/schemas", Some(&schema), 201)?;
+        let integration = json!({ "name": "Inventory", "group": "assets" });
+        let answer = speaker.ask("POST", "/api/v1/integrations", Some(&integration), 201)?;
+        let key =
+            answer.get("ingestKey").and_then(Value::as_str).ok_or("there is no `ingestKey`")?.to_owned();
+        Ok(Self { server, key })
+    }
+
+    fn speaker(&self) -> Speaker {
+        Speaker { client: self.server.client(), key: self.key.clone() }
+    }
+}
+
+impl Speaker {
+    fn send(&mut self, method: &str, target: &str, body: Option<&Value>) -> Result<Response, Fault> {
+        let body = body.map_or(RequestBody::None, |body| RequestBody::Whole(body.to_string().into_bytes()));
+        let auth = if target.starts_with("/api/v1") {
+            ("authorization".to_owned(), format!("Bearer {ADMIN_TOKEN}"))
+        } else {
+            ("x-ingest-key".to_owned(), self.key.clone())
+        };
+        let headers = vec![auth];
+        self.client.send(&Request { method: method.to_owned(), target: target.to_owned(), headers, body })
+    }
+
+    /// Sends a request whose answer has to have that status; 0 stands for any success.
+    fn ask(&mut self, method: &str, target: &str, body: Option<&Value>, status: u16) -> Result<Value, Fault> {
+        let answer = self.send(method, target, body)?;
+        let text = String::from_utf8_lossy(&answer.body);
+        if answer.status != status && !(status == 0 && answer.status < 300) {
+            return Err(format!("{method} {target}: {} {text}", answer.status));
+        }
+        serde_json::from_str(&text).map_err(|error| format!("{method} {target}: {error}"))
+    }
+
+    /// The next page of the feed.
+    fn changes_after(&mut self, after: Option<&str>) -> Result<Vec<Change>, Fault> {
+        let mut target = "/api/v1/changes?order=asc&limit=50".to_owned();
+        if let Some(after) = after {
+            target.push_str(&format!("&after={after}"));
+        }
+        let page = self.ask("GET", &target, None, 200)?;
+        let items = page.get("items").and_then(Value::as_array).ok_or("the feed has no `items`")?;
+        items.iter().map(Change::of).collect()
+    }
+
+    /// The manifest: id to digest.
+    fn manifest(&mut self) -> Result<BTreeMap<String, String>, Fault> {
+        let answer = self.ask("GET", MANIFEST, None, 200)?;
+        let items = answer.get("items").and_then(Value::as_object).ok_or("the manifest has no `items`")?;
+        Ok(items
+            .iter()
+            .map(|(id, digest)| (id.clone(), digest.as_str().unwrap_or_default().to_owned()))
+            .collect())
+    }
+}
+
+/// What a replay looks at.
+#[derive(Debug, Clone, PartialEq)]
+struct Change {
+    change_id: String,
+    kind: String,
+    id: String,
+    before: Value,
+    after: Value,
+}
+
+impl Change {
+    fn of(item: &Value) -> Result<Self, Fault> {
+        let member = |name: &str| item.get(name).cloned().ok_or_else(|| format!("a change has no `{name}`"));
+        let text = |name: &str| Ok::<_, Fault>(member(name)?.as_str().unwrap_or_default().to_owned());
+        Ok(Self {
+            change_id: text("changeId")?,
+            kind: text("type")?,
+            id: text("id")?,
+            before: member("before")?,
+            after: member("after")?,
+        })
+    }
+}
+
+/// The state that a feed leads to. Each change has to fit on what was there before it.
+fn replay(feed: &[Change]) -> Result<BTreeMap<String, Value>, Fault> {
+    let mut state: BTreeMap<String, Value> = BTreeMap::new();
+    for change in feed {
+        let stored = state.get(&change.id).cloned().unwrap_or(Value::Null);
+        if stored != change.before {
+            return Err(format!("{change:?} does not follow on {stored}"));
+        }
+        let fits = match change.kind.as_str() {
+            "added" => change.before.is_null() && !change.after.is_null(),
+            "modified" => {
+                !change.before.is_null() && !change.after.is_null() && change.before != change.after
+            }
+            "removed" => !change.before.is_null() && change.after.is_null(),
+            _ => false,
+        };
+        if !fits {
+            return Err(format!("{change:?} is no change of its type"));
+        }
+        if change.after.is_null() {
+            state.remove(&change.id);
+        } else {
+            state.insert(change.id.clone(), change.after.clone());
+        }
+    }
+    Ok(state)
+}
+
+/// A repeatable sequence of numbers that look like chance (splitmix64).
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % end
+    }
+}
+
+fn resource(numbers: &mut Numbers, by: &str) -> Value {
+    json!({ "id": format!("s{}", numbers.below(IDS)), "by": by, "load": numbers.below(4) })
+}
+
+fn snapshot(numbers: &mut Numbers, by: &str) -> Value {
+    let ids: BTreeSet<u64> = (0..IDS / 2).map(|_| numbers.below(IDS)).collect();
+    ids.iter().map(|id| json!({ "id": format!("s{id}"), "by": by, "load": numbers.below(4) })).collect()
+}
+
+fn send_singles(speaker: &mut Speaker, thread: u64) -> Result<(), Fault> {
+    let mut numbers = Numbers(thread);
+    for _ in 0..SINGLES.1 {
+        speaker.ask("POST", SINGLE, Some(&resource(&mut numbers, "single")), 0)?;
+    }
+    Ok(())
+}
+
+fn send_bulks(speaker: &mut Speaker, thread: u64) -> Result<(), Fault> {
+    let mut numbers = Numbers(100 + thread);
+    for _ in 0..BULKS.1 {
+        speaker.ask("POST", BULK, Some(&snapshot(&mut numbers, "bulk")), 200)?;
+    }
+    Ok(())
+}
+
+fn send_deletes(speaker: &mut Speaker, thread: u64) -> Result<(), Fault> {
+    let mut numbers = Numbers(200 + thread);
+    for _ in 0..DELETES.1 {
+        let target = format!("{DELETE}?resourceIds=s{},s{}", numbers.below(IDS), numbers.below(IDS));
+        speaker.ask("DELETE", &target, None, 200)?;
+    }
+    Ok(())
+}
+
+/// Reads the feed as it grows, until nothing is written any more and all of it is read.
+fn follow(speaker: &mut Speaker, written: &AtomicBool) -> Result<Vec<Change>, Fault> {
+    let mut feed: Vec<Change> = Vec::new();
+    loop {
+        let last_look = written.load(Ordering::Acquire);
+        let page = speaker.changes_after(feed.last().map(|change| change.change_id.as_str()))?;
+        if page.is_empty() && last_look {
+            return Ok(feed);
+        }
+        feed.extend(page);
+    }
+}
+
+fn writers_on_one_scope() -> Result<(), Fault> {
+    let site = Site::new()?;
+    let written = AtomicBool::new(false);
+    let started = Instant::now();
+    let followed = thread::scope(|scope| {
+        let written = &written;
+        let mut writers = Vec::new();
+        let mut spawn = |task: fn(&mut Speaker, u64) -> Result<(), Fault>, threads: u64| {
+            for thread in 0..threads {
+                let mut speaker = site.speaker();
+                writers.push(scope.spawn(move || task(&mut speaker, thread)));
+            }
+        };
+        spawn(send_singles, SINGLES.0);
+        spawn(send_bulks, BULKS.0);
+        spawn(send_deletes, DELETES.0);
+        let mut reader = site.speaker();
+        let reading = scope.spawn(move || follow(&mut reader, written));
+        let outcomes: Vec<Result<(), Fault>> = writers.into_iter().map(joined).collect();
+        // Also when a writer failed: the reader waits for it.
+        written.store(true, Ordering::Release);
+        let followed = joined(reading);
+        outcomes.into_iter().collect::<Result<(), Fault>>()?;
+        followed
+    })?;
+    let took = started.elapsed();
+
+    let ids: BTreeSet<&str> = followed.iter().map(|change| change.change_id.as_str()).collect();
+    if ids.len() != followed.len() {
+        return Err("a change was seen twice".into());
+    }
+    let mut speaker = site.speaker();
+    let from_the_start = follow(&mut speaker, &AtomicBool::new(true))?;
+    if from_the_start != followed {
+        return Err(format!(
+            "{} changes were seen during the writes, {} afterwards",
+            followed.len(),
+            from_the_start.len()
+        ));
+    }
+    let state = replay(&followed)?;
+    let manifest = speaker.manifest()?;
+    if !state.keys().eq(manifest.keys()) {
+        return Err(format!("the feed leads to {:?}, stored are {:?}", state.keys(), manifest.keys()));
+    }
+    for (id, resource) in &state {
+        // A dry run says which digest the gate gives to what the feed says.
+        let answer = speaker.ask("POST", &format!("{SINGLE}?dryRun=true"), Some(resource), 200)?;
+        if answer.get("digest").and_then(Value::as_str) != manifest.get(id).map(String::as_str) {
+            return Err(format!("`{id}` is stored with another digest than the feed's last state of it"));
+        }
+    }
+    let requests = SINGLES.0 * SINGLES.1 + BULKS.0 * BULKS.1 + DELETES.0 * DELETES.1;
+    println!("{requests} requests made {} changes in {took:.1?}", followed.len());
+    Ok(())
+}
+
+fn joined<T>(thread: thread::ScopedJoinHandle<'_, Result<T, Fault>>) -> Result<T, Fault> {
+    thread.join().unwrap_or_else(|_| Err("a thread panicked".into()))
+}
+
+fn four_mebibytes() -> Result<(), Fault> {
+    const RESOURCES: usize = 18_000;
+    const MOST: usize = 4 * 1024 * 1024;
+    let site = Site::new()?;
+    let mut speaker = site.speaker();
+    let note = "x".repeat(165);
+    let mut items: Vec<Value> = (0..RESOURCES)
+        .map(|index| json!({ "id": format!("server-{index:05}"), "by": "inventory", "load": index % 100, "note": note }))
+        .collect();
+    let size = Value::from(items.clone()).to_string().len();
+    if !(MOST * 97 / 100..=MOST).contains(&size) {
+        return Err(format!("the bulk has {size} bytes"));
+    }
+    let mut bulk = |items: &[Value], counts: [u64; 4]| {
+        let body = Value::from(items.to_vec());
+        let started = Instant::now();
+        let answer = speaker.ask("POST", BULK, Some(&body), 200)?;
+        let took = started.elapsed();
+        let found = ["added", "modified", "removed", "unchanged"]
+            .map(|name| answer.get(name).and_then(Value::as_u64).unwrap_or(u64::MAX));
+        if found == counts { Ok(took) } else { Err(format!("expected {counts:?}, found {answer}")) }
+    };
+    let all = RESOURCES as u64;
+    let first = bulk(&items, [all, 0, 0, 0])?;
+    let again = bulk(&items, [0, 0, 0, all])?;
+    if let Some(one) = items.get_mut(RESOURCES / 2) {
+        *one = json!({ "id": format!("server-{:05}", RESOURCES / 2), "by": "inventory", "load": -1 });
+    }
+    items.pop();
+    let changed = bulk(&items, [0, 1, 1, all - 2])?;
+    println!(
+        "{RESOURCES} resources, {size} bytes: first {first:.0?}, again {again:.0?}, one changed and one gone {changed:.0?}"
+    );
+    Ok(())
+}
