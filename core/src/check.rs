@@ -277,6 +277,7 @@ impl PreparedSchema {
         if root.kind() == Type::Object && !matches!(refused, Refused::TooComplex) && self.id(root).is_none() {
             self.missing_id(root, &mut findings);
         }
+        explain::sort(root, &mut findings);
         let truncated = findings.len() > limits::VIOLATIONS;
         findings.truncate(limits::VIOLATIONS);
         let list = findings

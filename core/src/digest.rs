@@ -6,22 +6,7 @@
 //! 9007199254740993 would be the same.
 //!
 //! # The digest, exactly
-//!
-//! It is the 32-byte BLAKE3 hash, written as 64 lower-case hexadecimal digits, of the byte `0x01`
-//! (the version of this definition) followed by the encoding of the value. Lengths and counts are
-//! 8 bytes, big-endian. An encoding begins with one byte for the type:
-//!
-//! | value | encoding |
-//! | --- | --- |
-//! | `null`, `false`, `true` | `n`, `f`, `t` |
-//! | a number whose value is an integer from −2⁶³ to 2⁶⁴ − 1, however it is spelled | `i`, then the integer as 16 bytes, big-endian two's complement |
-//! | any other number | `d`, then the nearest IEEE 754 double's 8 bytes, big-endian |
-//! | a string | `s`, the length of its UTF-8 text in bytes, the text |
-//! | an array | `a`, the number of its elements, the elements' encodings |
-//! | an object | `o`, the number of its members, then for each member, in ascending order of the bytes of the names' UTF-8 text: the length of the name in bytes, the name, the value's encoding |
-//!
-//! A double that is an integer in that range is encoded as the integer. Names and strings are taken
-//! after unescaping and are not normalised in any other way.
+#![doc = include_str!("digest.md")]
 
 use std::fmt;
 use std::str::FromStr;

@@ -50,7 +50,7 @@ impl Finding {
     }
 }
 
-/// What the schema finds wrong with a document, in the document's order: as many findings as are
+/// What the schema finds wrong with a document, from its beginning on: as many findings as are
 /// reported, and one more where there are more.
 ///
 /// Never empty: it is asked only about documents that did not pass.
@@ -69,11 +69,14 @@ pub(crate) fn explain(schema: &PreparedSchema, document: &Document<'_>) -> Vec<F
             "the payload does not pass, and saying where would cost more than is spent on one payload",
         ));
     }
-    let root = document.root();
+    findings
+}
+
+/// Puts findings into the document's order.
+pub(crate) fn sort(root: Node<'_>, findings: &mut [Finding]) {
     findings.sort_by_cached_key(|finding| {
         (ordinal(root, &finding.pointer), finding.schema_pointer.clone(), finding.detail.clone())
     });
-    findings
 }
 
 /// Runs the validator for its errors; `None` if that used up the budget.
@@ -190,7 +193,8 @@ fn finding(error: &ValidationError<'_>, root: Node<'_>, opaque: bool) -> Finding
         );
     }
     let found = locate(root, &pointer).map_or("nothing", |node| node.kind().name());
-    let mut finding = Finding::new(pointer, schema_pointer, code(error.kind()), detail(error.kind(), found));
+    let detail = detail(error.kind(), found, &pointer);
+    let mut finding = Finding::new(pointer, schema_pointer, code(error.kind()), detail);
     if let ValidationErrorKind::Required { property } = error.kind() {
         finding.missing = property.as_str().map(str::to_owned);
     }
@@ -356,8 +360,8 @@ fn code(kind: &ValidationErrorKind) -> Code {
     }
 }
 
-/// What was expected, in words; `found` is the type of what is there.
-pub(crate) fn detail(kind: &ValidationErrorKind, found: &str) -> String {
+/// What was expected, in words; `found` is the type of what is there, at `at`.
+pub(crate) fn detail(kind: &ValidationErrorKind, found: &str, at: &Pointer) -> String {
     use ValidationErrorKind as Kind;
     match kind {
         Kind::Type { kind } => format!("expected {}, found {found}", types(kind)),
@@ -385,7 +389,7 @@ pub(crate) fn detail(kind: &ValidationErrorKind, found: &str) -> String {
             "the pattern could not be run on it".to_owned()
         }
         Kind::PropertyNames { error } => {
-            format!("a member's name does not pass: {}", detail(error.kind(), "another"))
+            format!("a member's name does not pass: {}", detail(error.kind(), "another", at))
         }
         Kind::Minimum { limit } => format!("expected at least {limit}"),
         Kind::ExclusiveMinimum { limit } => format!("expected more than {limit}"),
@@ -401,7 +405,7 @@ pub(crate) fn detail(kind: &ValidationErrorKind, found: &str) -> String {
         Kind::UniqueItems => "expected no two equal elements".to_owned(),
         Kind::Contains => "the number of elements that match `contains` is not as the schema asks".to_owned(),
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
-            format!("matches none of the {} alternatives{}", context.len(), alternatives(context))
+            format!("matches none of the {} alternatives{}", context.len(), alternatives(context, at))
         }
         Kind::OneOfMultipleValid { .. } => "matches more than one of the alternatives of `oneOf`".to_owned(),
         Kind::Not { .. } => "matches what `not` forbids, or none of its alternatives".to_owned(),
@@ -449,7 +453,7 @@ fn listed(options: &[Value]) -> String {
 }
 
 /// The first thing wrong with each of a few alternatives.
-fn alternatives(context: &[Vec<ValidationError<'static>>]) -> String {
+fn alternatives(context: &[Vec<ValidationError<'static>>], at: &Pointer) -> String {
     const MOST: usize = 4;
     if context.is_empty() || context.len() > MOST {
         return String::new();
@@ -458,14 +462,17 @@ fn alternatives(context: &[Vec<ValidationError<'static>>]) -> String {
         .iter()
         .filter_map(|errors| {
             let error = errors.first()?;
-            Some(match error.kind() {
+            let reason = match error.kind() {
                 ValidationErrorKind::Type { kind } => format!("expected {}", types(kind)),
                 // One level says enough.
                 ValidationErrorKind::AnyOf { .. } | ValidationErrorKind::OneOfNotValid { .. } => {
                     "no alternative".to_owned()
                 }
-                kind => detail(kind, "another"),
-            })
+                kind => detail(kind, "another", at),
+            };
+            // A fault further inside says where.
+            let place = Pointer::from_text(error.instance_path().as_str());
+            Some(if place == *at { reason } else { format!("{reason} at {}", quoted(&place.fragment())) })
         })
         .collect();
     if reasons.is_empty() { String::new() } else { format!(": {}", cut_list(&reasons)) }

@@ -327,20 +327,31 @@ pub struct ChangeReport {
     pub fields: Vec<String>,
 }
 
+/// Why two snapshots cannot be compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotPlanned {
+    /// Why the stored one does not pass.
+    pub old: Option<Rejection>,
+    /// Why the new one does not pass.
+    pub new: Option<Rejection>,
+}
+
 impl PreparedSchema {
     /// What sending the bulk `new` would do where `old` is stored.
     ///
     /// # Errors
     ///
-    /// Why one of the two does not pass, and whether that is `old`.
+    /// Why one of the two, or each, does not pass.
     pub fn preview(
         &self,
         old: &[u8],
         new: &[u8],
         options: CheckOptions,
-    ) -> Result<PlanReport, (bool, Rejection)> {
-        let stored = self.check_bulk(old, options).map_err(|rejection| (true, rejection))?;
-        let items = self.check_bulk(new, options).map_err(|rejection| (false, rejection))?;
+    ) -> Result<PlanReport, Box<NotPlanned>> {
+        let (stored, items) = match (self.check_bulk(old, options), self.check_bulk(new, options)) {
+            (Ok(stored), Ok(items)) => (stored, items),
+            (stored, items) => return Err(Box::new(NotPlanned { old: stored.err(), new: items.err() })),
+        };
         let manifest: Manifest = stored.iter().map(|item| (item.id.clone(), item.digest)).collect();
         let plan = Plan::bulk(&manifest, items.iter().map(|item| (item.id.as_str(), item.digest)));
         let texts: std::collections::BTreeMap<&str, &[u8]> =

@@ -4,10 +4,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use tidegate_tests::http::Fault;
 use tidegate_tests::http::conversation::{self, Conversation};
 use tidegate_tests::http::coverage::every_problem_is_shown;
 use tidegate_tests::http::host::HttpHost;
+use tidegate_tests::http::message::{Request, RequestBody};
 use tidegate_tests::http::native::NativeHost;
+use tidegate_tests::http::openapi::Description;
 use tidegate_tests::http::run::converse;
 use tidegate_tests::http::service::ServiceHost;
 
@@ -27,14 +30,31 @@ fn main() -> ExitCode {
             let name = format!("http/{}::{}", conversation.file, host.name());
             let (host, conversation) = (Arc::clone(host), Arc::clone(conversation));
             let ignored = !conversation.runs_on(host.name());
-            let trial = Trial::test(name, move || Ok(converse(host.as_ref(), &conversation)?));
+            let trial =
+                Trial::test(name, move || Ok(converse(host.as_ref(), &conversation, &mut |_, _| Ok(()))?));
             trials.push(trial.with_ignored_flag(ignored));
         }
     }
+    let all = conversations.clone();
     trials.push(Trial::test("http/every-problem-is-shown", move || {
-        let all: Vec<Conversation> =
-            conversations.iter().map(|conversation| conversation.as_ref().clone()).collect();
         every_problem_is_shown(&all, "native").map_err(Failed::from)
     }));
+    trials.push(Trial::test("http/the-description-holds", move || {
+        the_description_holds(&conversations).map_err(Failed::from)
+    }));
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Holds every answer of every conversation against the service's own description.
+fn the_description_holds(conversations: &[Arc<Conversation>]) -> Result<(), Fault> {
+    let target = "/openapi.json".to_owned();
+    let request = Request { method: "GET".to_owned(), target, headers: Vec::new(), body: RequestBody::None };
+    let document = ServiceHost.start()?.send(&request)?.body;
+    let document = serde_json::from_slice(&document).map_err(|error| error.to_string())?;
+    let mut description = Description::new(document);
+    for conversation in conversations.iter().filter(|conversation| conversation.runs_on(ServiceHost.name())) {
+        converse(&ServiceHost, conversation, &mut |request, response| description.check(request, response))
+            .map_err(|fault| format!("http/{}: {fault}", conversation.file))?;
+    }
+    description.all_seen()
 }

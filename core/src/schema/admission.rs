@@ -39,7 +39,13 @@ pub(super) fn check_root(root: Node<'_>, problems: &mut Vec<Problem>) {
 }
 
 pub(super) fn check_dialect(root: Node<'_>, problems: &mut Vec<Problem>) {
-    let Some(node) = root.member("$schema") else { return };
+    check_dialect_at(root, &Pointer::root(), problems);
+}
+
+/// A part of the schema, too, may name its dialect; one of another dialect would be judged by the
+/// wrong rules.
+pub(super) fn check_dialect_at(schema: Node<'_>, at: &Pointer, problems: &mut Vec<Problem>) {
+    let Some(node) = schema.member("$schema") else { return };
     let detail = match node.string() {
         Some(uri) if uri.strip_suffix('#').unwrap_or(uri) == DIALECT => return,
         Some(uri) => {
@@ -54,7 +60,7 @@ pub(super) fn check_dialect(root: Node<'_>, problems: &mut Vec<Problem>) {
         }
         None => format!("expected `{DIALECT}`, found {}", node.kind().name()),
     };
-    problems.push(Problem::new(&Pointer::root().name("$schema"), ProblemCode::UnsupportedDialect, detail));
+    problems.push(Problem::new(&at.name("$schema"), ProblemCode::UnsupportedDialect, detail));
 }
 
 pub(super) fn check_meta_schema(value: &Value, problems: &mut Vec<Problem>) {
@@ -72,7 +78,7 @@ pub(super) fn check_meta_schema(value: &Value, problems: &mut Vec<Problem>) {
             continue;
         }
         let found = value.pointer(pointer.as_str()).map_or("nothing", type_name);
-        let detail = explain::detail(error.kind(), found);
+        let detail = explain::detail(error.kind(), found, &pointer);
         if seen.insert((pointer.clone(), detail.clone())) {
             problems.push(Problem::new(&pointer, ProblemCode::MetaSchema, detail));
         }
@@ -170,7 +176,7 @@ pub(super) fn compile(
                 problems.push(Problem::new(
                     &pointer,
                     ProblemCode::MetaSchema,
-                    explain::detail(error.kind(), "it"),
+                    explain::detail(error.kind(), "it", &pointer),
                 ));
             }
             None
@@ -214,7 +220,9 @@ fn pattern_fault(pattern: &str) -> Option<String> {
             "the pattern {quoted} compiles to more than {} bytes; smaller repetitions take less",
             limits::PATTERN_BYTES
         )
-    } else if named_reference || jsonschema::options().with_pattern_options(backtracking).build(&schema).is_ok() {
+    } else if named_reference
+        || jsonschema::options().with_pattern_options(backtracking).build(&schema).is_ok()
+    {
         format!(
             "the pattern {quoted} uses look-around or back-references, which cannot be run in linear time"
         )

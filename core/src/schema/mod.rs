@@ -56,9 +56,9 @@ codes! {
         MalformedJson = "malformed-json",
         /// One of its objects has two members of the same name.
         DuplicateMember = "duplicate-member",
-        /// It is longer than [`limits::SCHEMA_BYTES`].
+        /// It is longer than a schema may be.
         TooLarge = "too-large",
-        /// It is deeper than [`limits::SCHEMA_DEPTH`].
+        /// It is deeper than a schema may be.
         TooDeep = "too-deep",
         /// It is not an object, or an empty one.
         NotASchema = "not-a-schema",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jsonschema::uri;
 use percent_encoding::percent_decode_str;
 
+use super::admission::check_dialect_at;
 use super::{Problem, ProblemCode, quoted};
 use crate::document::Node;
 use crate::pointer::Pointer;
@@ -124,6 +125,9 @@ impl<'a> Resources<'a> {
         {
             let detail = format!("the identifier {} stands twice in this document", quoted(&base.0));
             problems.push(Problem::new(&pointer.name("$id"), ProblemCode::DuplicateIdentifier, detail));
+        }
+        if !pointer.as_str().is_empty() {
+            check_dialect_at(node, pointer, problems);
         }
         for keyword in ["$anchor", "$dynamicAnchor"] {
             let Some(name) = node.member(keyword).and_then(Node::string) else { continue };

@@ -217,7 +217,8 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
             // Dry runs change nothing and wait for nobody.
             let (_shared, _alone) = match action {
                 _ if request.dry_run => (None, None),
-                Action::Event => (Some(turns.read().await), None),
+                // Side by side, for as long as nobody else means the same resource.
+                Action::Event if attempt == 0 => (Some(turns.read().await), None),
                 _ => (None, Some(turns.write().await)),
             };
             let Some(planned) = self.plan(action, &entry, request, payload, &items).await? else { continue };

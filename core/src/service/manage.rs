@@ -20,9 +20,9 @@ use crate::report::{PayloadReport, ProblemDetails, SchemaReport};
 use crate::schema::PreparedSchema;
 
 /// The largest body of a command: a schema and a payload fit in.
-const COMMAND_BYTES: usize = crate::limits::RESOURCE_BYTES + 4 * crate::limits::SCHEMA_BYTES;
-const NAME: std::ops::RangeInclusive<usize> = 1..=100;
-const DESCRIPTION: std::ops::RangeInclusive<usize> = 0..=1000;
+pub(super) const COMMAND_BYTES: usize = crate::limits::RESOURCE_BYTES + 4 * crate::limits::SCHEMA_BYTES;
+pub(super) const NAME: std::ops::RangeInclusive<usize> = 1..=100;
+pub(super) const DESCRIPTION: std::ops::RangeInclusive<usize> = 0..=1000;
 
 /// What the worked example needs to be tried.
 #[derive(Debug, Clone)]
@@ -360,7 +360,7 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
 }
 
 /// The schema of the worked example.
-fn demo_schema() -> String {
+pub(super) fn demo_schema() -> String {
     let text = json!({ "type": "string", "default": "" });
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",

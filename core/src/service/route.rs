@@ -130,7 +130,7 @@ pub(super) const ROUTES: &[Route] = &[
 ];
 
 /// Addresses that are also answered below `/api/v1`.
-const ALSO_IN_API: [&str; 5] =
+pub(super) const ALSO_IN_API: [&str; 5] =
     ["/docs", "/openapi.json", "/healthz", "/readyz", "/integration/custom-data/manifest/{table}"];
 
 /// The route of a path, and its raw varying segments in order.

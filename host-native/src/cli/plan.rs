@@ -77,9 +77,11 @@ impl PlanCommand {
                         print(&planned, self.json, Planned::describe)?;
                         return Ok(Verdict::Passed);
                     }
-                    Err((of_old, rejection)) => {
-                        let source = if of_old { &old } else { &new };
-                        payloads.push(Box::new(PayloadReport::of_rejection(source, rejection)));
+                    Err(refused) => {
+                        let rejections = [(&old, refused.old), (&new, refused.new)];
+                        payloads.extend(rejections.into_iter().filter_map(|(source, rejection)| {
+                            Some(Box::new(PayloadReport::of_rejection(source, rejection?)))
+                        }));
                     }
                 },
                 (before, after) => payloads.extend([before.err(), after.err()].into_iter().flatten()),

@@ -52,7 +52,7 @@ pub(crate) fn dispatch(request: &Value) -> Value {
         Some("plan") => with_schema(request, |schema| {
             match schema.preview(&bytes(request, "before"), &bytes(request, "after"), options(request)) {
                 Ok(plan) => to_value(&plan),
-                Err((_, rejection)) => refused(rejection),
+                Err(refusal) => refusal.old.or(refusal.new).map_or(Value::Null, refused),
             }
         }),
         Some(op) => json!({ "error": format!("no operation `{op}`") }),

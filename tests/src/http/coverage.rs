@@ -1,6 +1,7 @@
 //! Which problems the conversations show on a host, against the contract's table.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::Fault;
 use super::conversation::Conversation;
@@ -25,7 +26,7 @@ pub const PROBLEMS: &[(u16, &[&str])] = &[
 /// # Errors
 ///
 /// The ones that no conversation shows.
-pub fn every_problem_is_shown(conversations: &[Conversation], host: &str) -> Result<(), Fault> {
+pub fn every_problem_is_shown(conversations: &[Arc<Conversation>], host: &str) -> Result<(), Fault> {
     let shown: BTreeSet<(u16, &str)> = conversations
         .iter()
         .filter(|conversation| conversation.runs_on(host))

@@ -49,6 +49,7 @@ pub mod fill;
 pub mod host;
 pub mod message;
 pub mod native;
+pub mod openapi;
 pub mod run;
 pub mod service;
 

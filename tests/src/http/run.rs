@@ -17,13 +17,20 @@ use super::message::{Request, RequestBody, Response};
 use super::{ADMIN_TOKEN, Fault};
 use crate::expect::mismatch;
 
+/// What is done with each request and its answer beside the checks.
+pub type Listener<'l> = &'l mut dyn FnMut(&Request, &Response) -> Result<(), Fault>;
+
 /// Starts a fresh instance of the host and goes through the conversation.
 ///
 /// # Errors
 ///
 /// What the first step that went wrong was about.
-pub fn converse(host: &dyn HttpHost, conversation: &Conversation) -> Result<(), Fault> {
-    let mut run = Run { host: host.name(), instance: host.start()?, saved: Saved::new() };
+pub fn converse(
+    host: &dyn HttpHost,
+    conversation: &Conversation,
+    listener: Listener<'_>,
+) -> Result<(), Fault> {
+    let mut run = Run { host: host.name(), instance: host.start()?, saved: Saved::new(), listener };
     for name in &conversation.given {
         let steps = conversation::fixture(name)?;
         run.steps(&steps, &format!("fixture `{name}`, "))?;
@@ -31,13 +38,14 @@ pub fn converse(host: &dyn HttpHost, conversation: &Conversation) -> Result<(), 
     run.steps(&conversation.steps, "").map_err(|fault| format!("{fault}\nrule: {}", conversation.rule))
 }
 
-struct Run {
+struct Run<'l> {
     host: &'static str,
     instance: Box<dyn Instance>,
     saved: Saved,
+    listener: Listener<'l>,
 }
 
-impl Run {
+impl Run<'_> {
     fn steps(&mut self, steps: &[Step], prefix: &str) -> Result<(), Fault> {
         for (index, step) in steps.iter().enumerate() {
             if !step.runs_on(self.host) {
@@ -64,6 +72,7 @@ impl Run {
         let response = self.instance.send(&request)?;
         let checked = owed(&response, &request).and_then(|()| self.check(expected, &response));
         checked
+            .and_then(|()| (self.listener)(&request, &response))
             .and_then(|()| self.save(step, &response))
             .map_err(|fault| format!("{fault}\n{}{}", shown_request(&request), shown_response(&response)))
     }
