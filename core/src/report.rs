@@ -106,6 +106,9 @@ pub struct PayloadReport {
     pub detail: Option<String>,
     /// Every violation.
     pub violations: Vec<Violation>,
+    /// There are more violations than are listed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
     /// The resource's id.
     pub id: Option<String>,
     /// Its display name.
@@ -125,6 +128,7 @@ impl PayloadReport {
                 code: None,
                 detail: None,
                 violations: Vec::new(),
+                truncated: false,
                 id: Some(id),
                 name,
                 important_fields,
@@ -136,6 +140,7 @@ impl PayloadReport {
                     valid: false,
                     code: Some(problem.code),
                     detail: Some(problem.detail),
+                    truncated: problem.truncated,
                     violations: problem.errors.into_iter().filter_map(Fault::into_violation).collect(),
                     id: None,
                     name: None,

@@ -197,6 +197,7 @@ fn cut(text: &str, most: usize) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "`json!` gives values")]
 mod tests {
     use serde_json::json;
 

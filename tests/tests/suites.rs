@@ -195,7 +195,7 @@ fn json_schema(folder: &Path, gate: &mut dyn Gate) -> Result<Tally, String> {
             }
         }
     }
-    enough(tally, 1800)
+    enough(tally, 1900)
 }
 
 fn tests(group: &Value) -> &[Value] {
@@ -278,7 +278,8 @@ fn json_path(folder: &Path, gate: &mut dyn Gate) -> Result<Tally, String> {
                 Some(results) => results.iter().collect(),
                 None => Vec::from_iter(case.get("result")),
             };
-            let agrees = |result: &Value| mismatch(result, found).is_none() && mismatch(found, result).is_none();
+            let agrees =
+                |result: &Value| mismatch(result, found).is_none() && mismatch(found, result).is_none();
             let failed = !results.iter().any(|result| agrees(result));
             failed.then(|| format!("expected one of {}, found {answer}", json!(results)))
         };

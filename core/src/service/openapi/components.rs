@@ -203,6 +203,14 @@ fn scalars() -> Vec<Member> {
         ),
         ("ChangeType", codes("What happened to a resource.", ChangeType::ALL, ChangeType::as_str)),
         (
+            "OpenApi",
+            object(
+                "An OpenAPI document.",
+                &[("openapi", text("The version.")), ("info", json!({})), ("paths", json!({}))],
+                &[],
+            ),
+        ),
+        (
             "Status",
             object("That the service is there.", &[("status", json!({ "enum": ["ok", "ready"] }))], &[]),
         ),
@@ -314,14 +322,8 @@ fn stored_schema() -> Vec<Member> {
 /// What preparing a schema tells, where it can be used.
 fn prepared() -> Vec<Member> {
     vec![
-        (
-            "columns",
-            texts("The declared leaf fields in the schema's own order, dotted (`employee.name`)."),
-        ),
-        (
-            "openObjects",
-            texts("Pointers into the schema: the nested objects in which unknown fields pass."),
-        ),
+        ("columns", texts("The declared leaf fields in the schema's own order, dotted (`employee.name`).")),
+        ("openObjects", texts("Pointers into the schema: the nested objects in which unknown fields pass.")),
         ("warnings", list("What its author should know.", schema("SchemaProblem"))),
     ]
 }
@@ -432,7 +434,10 @@ fn integrations() -> Vec<Member> {
     let changeable = [
         ("description", schema("Description")),
         ("tags", or_null(schema("Tags"))),
-        ("enabled", json!({ "type": "boolean", "default": true, "description": "Whether its keys are let in." })),
+        (
+            "enabled",
+            json!({ "type": "boolean", "default": true, "description": "Whether its keys are let in." }),
+        ),
     ];
     vec![
         ("IntegrationSummary", object("An integration, as lists show it.", &summary, &[])),
@@ -494,9 +499,16 @@ fn ingest() -> Vec<Member> {
     );
     let table = ("table", schema("ResourceName"));
     let group_key = ("groupKey", schema("GroupKey"));
-    let changes = ("changes", list("Each change: new and different ones first, in the payload's order, then the removals by id.", schema("PlannedChange")));
+    let changes = (
+        "changes",
+        list(
+            "Each change: new and different ones first, in the payload's order, then the removals by id.",
+            schema("PlannedChange"),
+        ),
+    );
     let dry_run = ("dryRun", json!({ "const": true, "description": "Only on a dry run." }));
-    let applied = ("result", json!({ "enum": ["applied", "planned"], "description": "`planned` on a dry run." }));
+    let applied =
+        ("result", json!({ "enum": ["applied", "planned"], "description": "`planned` on a dry run." }));
     vec![
         (
             "Payload",
@@ -525,11 +537,7 @@ fn ingest() -> Vec<Member> {
             "PlannedChange",
             object(
                 "What happens to one resource.",
-                &[
-                    ("type", schema("ChangeType")),
-                    ("id", schema("ResourceId")),
-                    ("fields", fields.clone()),
-                ],
+                &[("type", schema("ChangeType")), ("id", schema("ResourceId")), ("fields", fields.clone())],
                 &[],
             ),
         ),
@@ -701,8 +709,14 @@ fn problems() -> Vec<Member> {
                 &[
                     ("errors", faults),
                     ("truncated", flag("There are more faults than are listed.")),
-                    ("line", json!({ "type": "integer", "minimum": 1, "description": "Where the body stops being JSON, from 1." })),
-                    ("column", json!({ "type": "integer", "minimum": 1, "description": "In Unicode characters, from 1." })),
+                    (
+                        "line",
+                        json!({ "type": "integer", "minimum": 1, "description": "Where the body stops being JSON, from 1." }),
+                    ),
+                    (
+                        "column",
+                        json!({ "type": "integer", "minimum": 1, "description": "In Unicode characters, from 1." }),
+                    ),
                     ("offset", count("In bytes, from 0.")),
                     ("pointer", text("A JSON Pointer into the body, as a URI fragment.")),
                     ("limit", count("The limit that was exceeded.")),
@@ -712,7 +726,14 @@ fn problems() -> Vec<Member> {
                 ],
             ),
         ),
-        ("ViolationCode", codes("What kind of fault of a payload it is; stable.", ViolationCode::ALL, ViolationCode::as_str)),
+        (
+            "ViolationCode",
+            codes(
+                "What kind of fault of a payload it is; stable.",
+                ViolationCode::ALL,
+                ViolationCode::as_str,
+            ),
+        ),
         (
             "Violation",
             object(
@@ -728,7 +749,9 @@ fn problems() -> Vec<Member> {
                     ("schemaPointer", text("A JSON Pointer into the effective schema, as a URI fragment.")),
                     (
                         "keyword",
-                        text(&format!("The JSON Schema keyword that does not hold, or `{RESOURCE_KEYWORD}`.")),
+                        text(&format!(
+                            "The JSON Schema keyword that does not hold, or `{RESOURCE_KEYWORD}`."
+                        )),
                     ),
                     ("code", schema("ViolationCode")),
                     ("detail", text("What was expected. It never repeats the payload's values.")),
@@ -736,7 +759,10 @@ fn problems() -> Vec<Member> {
                 &[("item", count("The index of the resource in a bulk, from 0."))],
             ),
         ),
-        ("SchemaProblemCode", codes("What kind of problem of a schema it is; stable.", ProblemCode::ALL, ProblemCode::as_str)),
+        (
+            "SchemaProblemCode",
+            codes("What kind of problem of a schema it is; stable.", ProblemCode::ALL, ProblemCode::as_str),
+        ),
         (
             "SchemaProblem",
             object(

@@ -24,6 +24,7 @@ pub(super) fn parameter(name: &str) -> Value {
     json!({ "$ref": format!("#/components/parameters/{name}") })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the value is made for this call")]
 fn path(name: &str, description: &str, schema: Value, example: &str) -> Value {
     json!({
         "name": name, "in": "path", "required": true,
@@ -31,6 +32,7 @@ fn path(name: &str, description: &str, schema: Value, example: &str) -> Value {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the value is made for this call")]
 fn query(name: &str, description: &str, schema: Value) -> Value {
     json!({ "name": name, "in": "query", "description": description, "schema": schema })
 }

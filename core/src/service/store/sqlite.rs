@@ -411,11 +411,13 @@ pub(super) const STATEMENTS: Statements = Statements {
         FROM scopes s
         LEFT JOIN resources r ON r.scope = s.scope AND r.resource_id > ?2
         WHERE s.scope = ?1 ORDER BY r.resource_id LIMIT ?3",
+    // `CROSS JOIN` keeps the list outermost: SQLite takes it for short, and would walk it once for
+    // each resource of the scope.
     manifest_of: "SELECT r.resource_id, r.digest FROM json_each(?2) j
-        JOIN resources r ON r.scope = ?1 AND r.resource_id = j.value",
+        CROSS JOIN resources r ON r.scope = ?1 AND r.resource_id = j.value",
     payloads: "SELECT r.resource_id, c.payload FROM json_each(?2) j
-        JOIN resources r ON r.scope = ?1 AND r.resource_id = j.value
-        JOIN changes c ON c.seq = r.change_seq",
+        CROSS JOIN resources r ON r.scope = ?1 AND r.resource_id = j.value
+        CROSS JOIN changes c ON c.seq = r.change_seq",
     commit_plan: "INSERT INTO commit_plan (commit_id, key_id, integration_id, resource_name, schema_version,
             group_key, revision, now, event, actor, plan)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
