@@ -193,6 +193,13 @@ fn finding(error: &ValidationError<'_>, root: Node<'_>, opaque: bool) -> Finding
         );
     }
     let found = locate(root, &pointer).map_or("nothing", |node| node.kind().name());
+    let pointer = match error.kind() {
+        ValidationErrorKind::PropertyNames { error } => match error.instance().as_str() {
+            Some(name) => pointer.name(name),
+            None => pointer,
+        },
+        _ => pointer,
+    };
     let detail = detail(error.kind(), found, &pointer);
     let mut finding = Finding::new(pointer, schema_pointer, code(error.kind()), detail);
     if let ValidationErrorKind::Required { property } = error.kind() {

@@ -167,7 +167,7 @@ fn failures_say_what_to_do() {
     let text = failure(&["--source", "cargo", "--url", &tidegate.url().replace("http:", "https:")]);
     assert!(text.contains("without TLS"), "{text}");
     let text = failure(&["--source", "cargo", "--manifest-path", "/nowhere/Cargo.toml"]);
-    assert!(text.contains("metadata"), "{text}");
+    assert!(text.contains("`/nowhere/Cargo.toml` does not exist"), "{text}");
     let output = inventory(None, &["--source", "cargo"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("--embedded"));
 }

@@ -94,7 +94,8 @@ fn curl(words: &[String]) -> Value {
 fn matches(printed: &Value, answer: &Value) -> bool {
     match (printed, answer) {
         (Value::String(printed), Value::String(answer)) => match printed.split_once('…') {
-            Some((start, end)) => answer.starts_with(&start[..start.len().min(2)]) && answer.ends_with(end),
+            // What stands before it is of another run: a time, or an id that begins with one.
+            Some((_, end)) => answer.ends_with(end),
             None => printed == answer,
         },
         (Value::Array(printed), Value::Array(answer)) => {

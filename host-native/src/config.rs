@@ -173,7 +173,7 @@ impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
             connections: 1024,
-            header_bytes: 32 * 1024,
+            header_bytes: 64 * 1024,
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(60),
             chunk_timeout: Duration::from_secs(10),

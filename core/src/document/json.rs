@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{Document, Elements, Entry, Kind, Members, Node, Number, Type};
 use crate::digest::Digest;
+use crate::limits;
 
 /// The representation to build validators for: [`Node`]s of a [`Document`].
 #[derive(Debug, Clone, Copy)]
@@ -153,8 +154,13 @@ impl<'a> JsonNode<'a, GateJson> for Node<'a> {
     }
 
     fn to_value(&self) -> Cow<'a, Value> {
-        // Errors would hold a copy of every value that they are about.
-        Cow::Owned(if self.document.explaining() { Value::Null } else { self.to_serde() })
+        if !self.document.explaining() {
+            return Cow::Owned(self.to_serde());
+        }
+        // Errors would hold a copy of every value that they are about. A short string may be a
+        // member's name, which nothing else tells.
+        let short = self.string().filter(|string| string.len() <= limits::QUOTED_BYTES);
+        Cow::Owned(short.map_or(Value::Null, Value::from))
     }
 
     fn identity(&self) -> Option<NodeIdentity> {

@@ -24,7 +24,7 @@ use crate::schema::PreparedSchema;
 /// How often a request plans again when others changed what it planned from.
 const ATTEMPTS: usize = 10;
 /// A key's last use is noted at most this often, in milliseconds.
-const KEY_USE_GRAIN: i64 = 60_000;
+const KEY_USE_GRAIN: i64 = 10_000;
 /// How many bytes of stored payloads are compared at a time.
 const COMPARED_BYTES: i64 = 8 * 1024 * 1024;
 

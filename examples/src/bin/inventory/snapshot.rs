@@ -176,7 +176,8 @@ fn output<const N: usize>(program: impl AsRef<OsStr>, arguments: [&OsStr; N]) ->
         .with_context(|| format!("`{name}` does not start"))?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
-        bail!("`{name}` ended with {}: {}", output.status, stderr.trim());
+        let stderr = stderr.trim().trim_start_matches("error: ");
+        bail!("`{name}` ended with {}: {stderr}", output.status);
     }
     String::from_utf8(output.stdout).with_context(|| format!("`{name}` wrote something that is not UTF-8"))
 }
