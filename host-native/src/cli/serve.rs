@@ -28,7 +28,7 @@ pub(super) struct Serve {
     )]
     database: String,
 
-    /// The bearer token for managing and reading, at least 16 characters
+    /// The bearer token for managing and reading; 16 random characters or more withstand guessing
     #[arg(long, value_name = "TOKEN", env = "TIDEGATE_ADMIN_TOKEN", hide_env_values = true)]
     admin_token: String,
 
@@ -57,6 +57,9 @@ impl Serve {
             limits: ConnectionLimits::default(),
         };
         logs::install(self.log_format, self.log_level);
+        if config.admin_token.is_weak() {
+            tracing::warn!("the admin token is shorter than 16 characters and can be guessed");
+        }
         tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()

@@ -130,7 +130,7 @@ mod binary {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let taken = taken.local_addr().unwrap().to_string();
         for (arguments, message) in [
-            (vec!["serve", "--admin-token", "short-secret"], "the admin token is too short"),
+            (vec!["serve", "--admin-token", ""], "the admin token is empty"),
             (vec!["serve"], "--admin-token <TOKEN>"),
             (
                 vec!["serve", "--admin-token", TOKEN, "--database", "postgres://u:secret@h/db"],
