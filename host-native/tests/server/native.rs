@@ -94,6 +94,56 @@ mod binary {
         panic!("the server did not say where it listens");
     }
 
+    /// One request on a connection of its own; the whole answer.
+    fn ask(address: &str, head: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let length = body.len();
+        let request =
+            format!("{head}\r\nHost: t\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    #[test]
+    fn what_was_answered_survives_a_kill() {
+        let directory = tempfile::tempdir().unwrap();
+        let serve = || {
+            tidegate(directory.path(), &["serve", "--addr", "127.0.0.1:0", "--demo"])
+                .env("TIDEGATE_ADMIN_TOKEN", TOKEN)
+                .spawn()
+                .unwrap()
+        };
+        let mut child = serve();
+        let (address, _log) = listening(&mut child);
+        let mut printed = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("tgk_") {
+            line.clear();
+            assert!(printed.read_line(&mut line).unwrap() > 0, "no key was printed");
+        }
+        let key: String = line[line.find("tgk_").unwrap()..].chars().take_while(|c| *c != '\'').collect();
+        let mut answered = 0;
+        for id in 0..20 {
+            let head =
+                format!("POST /integration/custom-data/event/employee HTTP/1.1\r\nX-Ingest-Key: {key}");
+            let answer = ask(&address, &head, &format!("{{\"employeeId\":\"{id}\"}}"));
+            answered += usize::from(answer.starts_with("HTTP/1.1 201 "));
+        }
+        assert_eq!(answered, 20);
+        child.kill().unwrap();
+        child.wait().unwrap();
+
+        let mut child = serve();
+        let (address, _log) = listening(&mut child);
+        let head = format!("GET /api/v1/changes?type=added HTTP/1.1\r\nAuthorization: Bearer {TOKEN}");
+        let answer = ask(&address, &head, "");
+        assert_eq!(answer.matches("\"changeId\"").count(), answered, "{answer}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
     #[test]
     fn sigterm_and_sigint_end_it_with_0() {
         for signal in [Signal::SIGTERM, Signal::SIGINT] {
