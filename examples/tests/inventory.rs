@@ -86,6 +86,11 @@ fn two_runs(source: &str) {
     let third = stdout(&inventory(Some(&tidegate), &["--source", source, "--group-key", "test", "--once"]));
     assert_eq!(counts(&third, "inventory"), [1, 1, 0, packages - 2]);
 
+    let arguments = ["--source", source, "--group-key", "test", "--max-removals", "0"];
+    let guarded = inventory(Some(&tidegate), &arguments);
+    let stderr = String::from_utf8(guarded.stderr).unwrap();
+    assert!(stderr.contains("409 removal-guard") && stderr.contains("--max-removals"), "{stderr}");
+
     // One group, one schema, one integration, and no key that would still open anything.
     for list in ["groups", "schemas", "integrations"] {
         assert_eq!(items(&read(&tidegate, &format!("/api/v1/{list}"))).len(), 1, "{list}");

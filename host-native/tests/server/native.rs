@@ -123,7 +123,8 @@ mod binary {
             line.clear();
             assert!(printed.read_line(&mut line).unwrap() > 0, "no key was printed");
         }
-        let key: String = line[line.find("tgk_").unwrap()..].chars().take_while(|c| *c != '\'').collect();
+        let (_, secret) = line.split_once("tgk_").unwrap();
+        let key = format!("tgk_{}", secret.split('\'').next().unwrap());
         let mut answered = 0;
         for id in 0..20 {
             let head =

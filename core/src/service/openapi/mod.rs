@@ -33,8 +33,8 @@ a JSON Schema, and from then on anything that can send HTTP sends resources, one
 snapshot in which what is missing gets removed. Every payload passes the same gate; what passes is stored, \
 every difference becomes a change record, and what is identical is ignored.
 
-`/integration/…` takes an ingest key in `X-Ingest-Key`, `/api/v1/…` the admin token in `Authorization: \
-Bearer`. Bodies are JSON in UTF-8; `Content-Type` is `application/json`, or absent. A parameter that is \
+`/integration/…` takes an ingest key in `X-Ingest-Key`; `/api/v1/…` takes the admin token in \
+`Authorization: Bearer`, wherever an operation does not say otherwise. Bodies are JSON in UTF-8; `Content-Type` is `application/json`, or absent. A parameter that is \
 known is given once and has a known value; one that is not known is ignored. A member of a command's body \
 that is not known is an error.
 
@@ -97,6 +97,7 @@ fn path_item(route: &Route) -> Value {
             // The route has two addresses, an operation's id is one of a kind.
             if let Some(operation) = operation.as_object_mut() {
                 operation.insert("operationId".to_owned(), "removeResourcesAtBulk".into());
+                operation.insert("summary".to_owned(), "Remove resources, at the bulk's address".into());
             }
         }
         item.insert(method.as_str().to_ascii_lowercase(), operation);

@@ -8,7 +8,6 @@ use super::super::manage::COMMAND_BYTES;
 use super::super::route::Action;
 use super::components::schema;
 use super::parameters::parameter;
-use crate::limits;
 use crate::problem::Code;
 
 /// Examples of a body: a name, and the value.
@@ -165,9 +164,8 @@ impl Operation {
     /// The operation as the document has it.
     pub(super) fn finish(self, action: Action, template: &str) -> Value {
         let limit = match action {
-            _ if self.body.is_none() => None,
-            Action::Event => Some(limits::RESOURCE_BYTES),
-            Action::Bulk => Some(limits::BULK_BYTES),
+            // These have theirs in the schema.
+            Action::Event | Action::Bulk => None,
             _ => Some(COMMAND_BYTES),
         };
         let mut operation = self.with_the_usual(action, template);

@@ -170,6 +170,7 @@ impl Problem {
                 "a bulk holds the whole of one scope, so split the inventory into several: one group \
                  key for each section, say, and one bulk for each",
             ),
+            "removal-guard" => Some("if so many packages are really gone, allow it with --max-removals"),
             "table-retired" | "name-retired" => Some(
                 "somebody deleted this table; its name is never used again, so give the program \
                  another group or table, or the server an empty database",

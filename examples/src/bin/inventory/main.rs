@@ -50,6 +50,11 @@ struct Arguments {
     #[arg(long, value_name = "KEY")]
     group_key: Option<String>,
 
+    /// How much of what is stored a push may remove: a count, or a share. A source that broke down
+    /// looks like a machine on which nothing is installed any more
+    #[arg(long, value_name = "COUNT|SHARE", default_value = "50%")]
+    max_removals: String,
+
     /// Push the inventory as it is, and no more
     #[arg(long)]
     once: bool,
@@ -81,7 +86,13 @@ fn run(arguments: Arguments) -> Result<()> {
 
     let integration = declare::declare(&api)?;
     let key = integration.key(&api)?;
-    let scope = Scope { api: &api, integration: &integration.id, group_key: &group_key, key: &key };
+    let scope = Scope {
+        api: &api,
+        integration: &integration.id,
+        group_key: &group_key,
+        key: &key,
+        max_removals: &arguments.max_removals,
+    };
     let outcome = if arguments.once { scope.push_once(&snapshot) } else { scope.rehearse(snapshot) };
     // A key for this run only; whatever became of the run, it does not outlive it.
     let revoked = key.revoke(&api, &integration.id).context("the run's ingest key could not be revoked");
@@ -94,6 +105,7 @@ struct Scope<'a> {
     integration: &'a str,
     group_key: &'a str,
     key: &'a Key,
+    max_removals: &'a str,
 }
 
 impl Scope<'_> {
@@ -116,8 +128,9 @@ impl Scope<'_> {
     fn push(&self, snapshot: &Snapshot, event: &str) -> Result<()> {
         let actor = json!({ "program": "inventory", "packages": snapshot.packages.len() }).to_string();
         let target = format!(
-            "/integration/custom-data/bulk-event/{TABLE}?groupKey={}&event={}&actor={}",
+            "/integration/custom-data/bulk-event/{TABLE}?groupKey={}&maxRemovals={}&event={}&actor={}",
             encoded(self.group_key),
+            encoded(self.max_removals),
             encoded(event),
             encoded(&actor)
         );
