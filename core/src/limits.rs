@@ -33,6 +33,19 @@ pub const QUOTED_BYTES: usize = 100;
 /// The most bytes that the list of differing fields of one change takes.
 pub const FIELDS_BYTES: usize = 64 * 1024;
 
+/// The longest `groupKey`, in Unicode characters after percent-decoding.
+pub const GROUP_KEY_CHARS: usize = 100;
+/// The longest `event`, likewise.
+pub const EVENT_CHARS: usize = 100;
+/// The longest `actor`, likewise.
+pub const ACTOR_CHARS: usize = 1000;
+/// The longest name of a table or an integration in a filter, likewise.
+pub const FILTER_CHARS: usize = 200;
+/// How many items a page of a list holds if nothing is said.
+pub const PAGE_ITEMS: usize = 100;
+/// The most items a page of a list holds.
+pub const MOST_PAGE_ITEMS: usize = 1000;
+
 /// What validating may spend on one payload: a fixed part and a part for each of its values.
 ///
 /// One unit is one look at a value. The budget only ends evaluations that would otherwise take

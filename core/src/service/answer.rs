@@ -37,7 +37,7 @@ impl Answer {
 
     /// A page of our own. It may load nothing, and run no script.
     pub(super) fn html(body: String) -> Self {
-        let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'";
+        let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
         Self {
             status: StatusCode::OK,
             content_type: Some("text/html; charset=utf-8"),

@@ -24,7 +24,7 @@ use crate::schema::PreparedSchema;
 /// How often a request plans again when others changed what it planned from.
 const ATTEMPTS: usize = 10;
 /// A key's last use is noted at most this often, in milliseconds.
-const KEY_USE_GRAIN: i64 = 10_000;
+pub(super) const KEY_USE_GRAIN: i64 = 10_000;
 /// How many bytes of stored payloads are compared at a time.
 const COMPARED_BYTES: i64 = 8 * 1024 * 1024;
 
@@ -80,7 +80,7 @@ struct Committed {
 
 impl Request {
     fn read(parameters: &Parameters<'_>, action: Action) -> Handled<Self> {
-        let actor = parameters.text("actor", 1000)?;
+        let actor = parameters.text("actor", limits::ACTOR_CHARS)?;
         let actor = match actor {
             None => None,
             Some(text) => match Document::parse(text.as_bytes()) {
@@ -101,8 +101,8 @@ impl Request {
             ));
         }
         Ok(Self {
-            group_key: parameters.text("groupKey", 100)?.unwrap_or_default(),
-            event: parameters.text("event", 100)?,
+            group_key: parameters.text("groupKey", limits::GROUP_KEY_CHARS)?.unwrap_or_default(),
+            event: parameters.text("event", limits::EVENT_CHARS)?,
             actor,
             dry_run: parameters.boolean("dryRun")?,
             details: if action == Action::Bulk { parameters.boolean("details")? } else { false },
@@ -143,7 +143,7 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
             require_json(headers)?;
         }
         if action == Action::Manifest {
-            let group_key = parameters.text("groupKey", 100)?.unwrap_or_default();
+            let group_key = parameters.text("groupKey", limits::GROUP_KEY_CHARS)?.unwrap_or_default();
             return self.manifest(&entry, &group_key, headers).await;
         }
         let request = Request::read(parameters, action)?;

@@ -6,8 +6,9 @@ use super::host::{Clock, Randomness, Sql};
 use super::json::{Object, array};
 use super::manage::encode_cursor;
 use super::request::Parameters;
-use super::store::{ChangeFilter, ResourceFilter, Source, StoredChange, StoredResource};
+use super::store::{ChangeFilter, Provenance, ResourceFilter, ScopeFilter, StoredChange, StoredResource};
 use super::{Service, time};
+use crate::limits;
 use crate::plan::ChangeType;
 
 impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
@@ -18,14 +19,7 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
                 Failure::parameter("cursor", "the parameter `cursor` is the `nextCursor` of a list")
             })?),
         };
-        let filter = ResourceFilter {
-            table: parameters.text("table", 200)?,
-            integration: parameters.text("integration", 200)?,
-            group_key: parameters.text("groupKey", 100)?,
-            id: parameters.text("id", 1000)?,
-            cut: self.cut(parameters).await?,
-            after,
-        };
+        let filter = ResourceFilter { scopes: scopes(parameters)?, cut: self.cut(parameters).await?, after };
         let page = self.store.resources(&filter, parameters.limit()?).await?;
         let next = page.items.last().filter(|_| page.more).map(|last| cursor(last.scope, &last.id));
         let items = array(page.items.iter().map(resource_text));
@@ -47,11 +41,17 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
         id: &str,
         parameters: &Parameters<'_>,
     ) -> Handled<Answer> {
+        // A table's own name could mean one of several groups.
+        if !resource_name.starts_with('_') {
+            return Err(Failure::not_found("resource"));
+        }
         let filter = ResourceFilter {
-            table: Some(resource_name.to_owned()),
-            integration: parameters.text("integration", 200)?,
-            group_key: Some(parameters.text("groupKey", 100)?.unwrap_or_default()),
-            id: Some(id.to_owned()),
+            scopes: ScopeFilter {
+                table: Some(resource_name.to_owned()),
+                integration: parameters.text("integration", limits::FILTER_CHARS)?,
+                group_key: Some(parameters.text("groupKey", limits::GROUP_KEY_CHARS)?.unwrap_or_default()),
+                id: Some(id.to_owned()),
+            },
             cut: self.cut(parameters).await?,
             after: None,
         };
@@ -88,16 +88,8 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
             Some("asc") => false,
             Some(_) => return Err(Failure::parameter("order", "the parameter `order` is `asc` or `desc`")),
         };
-        let mut filter = ChangeFilter {
-            table: parameters.text("table", 200)?,
-            integration: parameters.text("integration", 200)?,
-            group_key: parameters.text("groupKey", 100)?,
-            id: parameters.text("id", 1000)?,
-            change,
-            after,
-            before: None,
-            descending,
-        };
+        let mut filter =
+            ChangeFilter { scopes: scopes(parameters)?, change, after, before: None, descending };
         if let Some(text) = parameters.text("cursor", 100)? {
             let row = text.strip_prefix('c').and_then(|row| i64::from_str_radix(row, 36).ok());
             let Some(row) = row else {
@@ -147,37 +139,50 @@ fn parse_cursor(cursor: &str) -> Option<(i64, String)> {
     Some((i64::from_str_radix(scope, 16).ok()?, String::from_utf8(bytes).ok()?))
 }
 
-fn source_text(source: &Source) -> String {
+/// The filters that both lists take.
+fn scopes(parameters: &Parameters<'_>) -> Handled<ScopeFilter> {
+    Ok(ScopeFilter {
+        table: parameters.text("table", limits::FILTER_CHARS)?,
+        integration: parameters.text("integration", limits::FILTER_CHARS)?,
+        group_key: parameters.text("groupKey", limits::GROUP_KEY_CHARS)?,
+        id: parameters.text("id", limits::ID_CHARS)?,
+    })
+}
+
+fn source_text(provenance: &Provenance) -> String {
+    let source = &provenance.source;
     Object::new().with("id", &source.id).with("name", &source.name).raw("tags", Some(&source.tags)).finish()
 }
 
 fn resource_text(resource: &StoredResource) -> String {
+    let provenance = &resource.provenance;
     let meta = Object::new()
-        .with("type", &resource.resource_name)
+        .with("type", &provenance.resource_name)
         .with("id", &resource.id)
         .with("name", &resource.name)
-        .with("groupKey", &resource.group_key)
-        .with("recordedAt", &time::format(resource.recorded_at))
+        .with("groupKey", &provenance.group_key)
+        .with("recordedAt", &time::format(provenance.recorded_at))
         .with("digest", &resource.digest)
         .with("schemaVersion", &resource.schema_version)
-        .raw("integration", Some(&source_text(&resource.source)))
-        .with("event", &resource.event)
-        .raw("actor", resource.actor.as_deref())
+        .raw("integration", Some(&source_text(provenance)))
+        .with("event", &provenance.event)
+        .raw("actor", provenance.actor.as_deref())
         .finish();
     Object::new().raw("_meta", Some(&meta)).members_of(&resource.payload).finish()
 }
 
 fn change_text(change: &StoredChange) -> String {
+    let provenance = &change.provenance;
     Object::new()
         .with("changeId", &format!("{}-{}", change.commit_id, change.number))
-        .with("recordedAt", &time::format(change.recorded_at))
+        .with("recordedAt", &time::format(provenance.recorded_at))
         .with("type", &change.change)
         .with("id", &change.id)
-        .with("table", &change.resource_name)
-        .with("groupKey", &change.group_key)
-        .raw("integration", Some(&source_text(&change.source)))
-        .with("event", &change.event)
-        .raw("actor", change.actor.as_deref())
+        .with("table", &provenance.resource_name)
+        .with("groupKey", &provenance.group_key)
+        .raw("integration", Some(&source_text(provenance)))
+        .with("event", &provenance.event)
+        .raw("actor", provenance.actor.as_deref())
         .raw("fields", Some(&change.fields))
         .raw("before", change.before.as_deref())
         .raw("after", change.after.as_deref())

@@ -8,6 +8,7 @@ use percent_encoding::percent_decode_str;
 use super::failure::{Failure, Handled, named};
 use super::host::{Body, BodyError};
 use crate::document::{Document, Node, Type};
+use crate::limits;
 use crate::problem::Code;
 
 /// Decodes one path segment.
@@ -77,9 +78,9 @@ impl<'q> Parameters<'q> {
 
     /// How many items a page holds.
     pub(super) fn limit(&self) -> Handled<usize> {
-        const MOST: usize = 1000;
+        const MOST: usize = limits::MOST_PAGE_ITEMS;
         match self.one("limit")? {
-            None => Ok(100),
+            None => Ok(limits::PAGE_ITEMS),
             Some(text) => match text.parse() {
                 Ok(limit @ 1..=MOST) => Ok(limit),
                 _ => Err(Failure::parameter(
@@ -157,7 +158,7 @@ pub(super) struct Command<'a> {
 }
 
 /// The deepest body of a command: a payload and a schema stand inside it.
-const COMMAND_DEPTH: usize = crate::limits::DEPTH + 2;
+const COMMAND_DEPTH: usize = limits::DEPTH + 2;
 
 /// Reads a command's body as a document.
 pub(super) fn command_document(bytes: &[u8]) -> Handled<Document<'_>> {

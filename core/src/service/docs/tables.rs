@@ -1,7 +1,6 @@
 //! The tables of limits and codes.
 
 use super::super::manage::{COMMAND_BYTES, DESCRIPTION, NAME};
-use super::super::openapi::{ACTOR_CHARS, EVENT_CHARS, GROUP_KEY_CHARS, MOST_PAGE_ITEMS, PAGE_ITEMS};
 use super::html::{code, escaped, number, rich, table};
 use crate::limits;
 use crate::problem::Code;
@@ -30,9 +29,9 @@ pub(super) fn limits() -> String {
         ("one command's body, below `/api/v1`", bytes(COMMAND_BYTES)),
         ("nesting of a resource", format!("{} levels", limits::DEPTH)),
         ("a resource's id", chars(limits::ID_CHARS)),
-        ("`groupKey`", chars(GROUP_KEY_CHARS)),
-        ("`event`", chars(EVENT_CHARS)),
-        ("`actor`", chars(ACTOR_CHARS)),
+        ("`groupKey`", chars(limits::GROUP_KEY_CHARS)),
+        ("`event`", chars(limits::EVENT_CHARS)),
+        ("`actor`", chars(limits::ACTOR_CHARS)),
         ("violations reported for one resource", number(limits::VIOLATIONS)),
         ("faults reported for one bulk", number(limits::BULK_FAULTS)),
         ("a JSON Schema", bytes(limits::SCHEMA_BYTES)),
@@ -47,7 +46,11 @@ pub(super) fn limits() -> String {
         ("a description", chars(*DESCRIPTION.end())),
         (
             "items of a page",
-            format!("{}, if not said otherwise {}", number(MOST_PAGE_ITEMS), number(PAGE_ITEMS)),
+            format!(
+                "{}, if not said otherwise {}",
+                number(limits::MOST_PAGE_ITEMS),
+                number(limits::PAGE_ITEMS)
+            ),
         ),
     ];
     let intro = "<p>What a client sends is refused above a limit, never cut. A body's limit holds while it is read, and one \

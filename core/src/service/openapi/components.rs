@@ -7,7 +7,6 @@ mod resources;
 use serde_json::{Map, Value, json};
 
 use super::super::manage::{DESCRIPTION, NAME};
-use super::parameters::GROUP_KEY_CHARS;
 use crate::limits;
 use crate::plan::ChangeType;
 
@@ -206,7 +205,7 @@ fn scalars() -> Vec<Member> {
             "GroupKey",
             json!({
                 "type": "string",
-                "maxLength": GROUP_KEY_CHARS,
+                "maxLength": crate::limits::GROUP_KEY_CHARS,
                 "description": "Which of the integration's scopes of this table; empty where none was given.",
             }),
         ),

@@ -12,7 +12,6 @@ use serde_json::{Map, Value, json};
 
 use super::route::{ALSO_IN_API, ROUTES, Route};
 pub(super) use operations::TAGS;
-pub(super) use parameters::{ACTOR_CHARS, EVENT_CHARS, GROUP_KEY_CHARS, MOST_PAGE_ITEMS, PAGE_ITEMS};
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(document);
 static TEXT: LazyLock<String> = LazyLock::new(|| DOCUMENT.to_string());
@@ -317,9 +316,12 @@ mod tests {
     #[test]
     fn page_sizes_are_those_of_the_service() {
         let limit = |query: &str| Parameters::parse(Some(query)).limit().ok();
-        assert_eq!(limit(""), Some(PAGE_ITEMS));
-        assert_eq!(limit(&format!("limit={MOST_PAGE_ITEMS}")), Some(MOST_PAGE_ITEMS));
-        assert_eq!(limit(&format!("limit={}", MOST_PAGE_ITEMS + 1)), None);
+        assert_eq!(limit(""), Some(crate::limits::PAGE_ITEMS));
+        assert_eq!(
+            limit(&format!("limit={}", crate::limits::MOST_PAGE_ITEMS)),
+            Some(crate::limits::MOST_PAGE_ITEMS)
+        );
+        assert_eq!(limit(&format!("limit={}", crate::limits::MOST_PAGE_ITEMS + 1)), None);
     }
 
     #[test]

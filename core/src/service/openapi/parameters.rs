@@ -6,19 +6,6 @@ use super::components::{IDENTIFIER, RESOURCE_NAME, schema};
 use crate::limits;
 use crate::plan::ChangeType;
 
-/// The longest `groupKey`, in Unicode characters after percent-decoding.
-pub(in crate::service) const GROUP_KEY_CHARS: usize = 100;
-/// Likewise `event`.
-pub(in crate::service) const EVENT_CHARS: usize = 100;
-/// Likewise `actor`.
-pub(in crate::service) const ACTOR_CHARS: usize = 1000;
-/// Likewise the filters by table and integration.
-const FILTER_CHARS: usize = 200;
-/// How many items a page holds if nothing is said.
-pub(in crate::service) const PAGE_ITEMS: usize = 100;
-/// How many items a page may hold.
-pub(in crate::service) const MOST_PAGE_ITEMS: usize = 1000;
-
 /// A reference to a parameter.
 pub(super) fn parameter(name: &str) -> Value {
     json!({ "$ref": format!("#/components/parameters/{name}") })
@@ -65,13 +52,13 @@ pub(super) fn parameters() -> Value {
         "groupKey": query(
             "groupKey",
             "Which of the integration's scopes of this table; absent is the same as empty.",
-            text(GROUP_KEY_CHARS),
+            text(limits::GROUP_KEY_CHARS),
         ),
-        "event": query("event", "What the change records say happened.", text(EVENT_CHARS)),
+        "event": query("event", "What the change records say happened.", text(limits::EVENT_CHARS)),
         "actor": query(
             "actor",
             "Who did it: any JSON value, kept with the change records.",
-            json!({ "type": "string", "maxLength": ACTOR_CHARS, "contentMediaType": "application/json" }),
+            json!({ "type": "string", "maxLength": limits::ACTOR_CHARS, "contentMediaType": "application/json" }),
         ),
         "dryRun": query("dryRun", "Answer what would happen, and write nothing.", switch()),
         "details": query("details", "List the changes in the answer.", switch()),
@@ -99,15 +86,15 @@ pub(super) fn parameters() -> Value {
             "limit",
             "How many items a page holds at most. A page of large items may end earlier; `nextCursor` alone \
              tells whether there are more.",
-            json!({ "type": "integer", "minimum": 1, "maximum": MOST_PAGE_ITEMS, "default": PAGE_ITEMS }),
+            json!({ "type": "integer", "minimum": 1, "maximum": limits::MOST_PAGE_ITEMS, "default": limits::PAGE_ITEMS }),
         ),
         "cursor": query("cursor", "The `nextCursor` of the page before.", json!({ "type": "string" })),
         "force": query(
             "force", "Remove the table's live resources, and record that.", switch(),
         ),
-        "ofTable": query("table", "Only of this table: its resource name, or its table name in any group.", text(FILTER_CHARS)),
-        "ofIntegration": query("integration", "Only from this integration: its id or its name.", text(FILTER_CHARS)),
-        "ofGroupKey": query("groupKey", "Only of this group key; empty is the one without.", text(GROUP_KEY_CHARS)),
+        "ofTable": query("table", "Only of this table: its resource name, or its table name in any group.", text(limits::FILTER_CHARS)),
+        "ofIntegration": query("integration", "Only from this integration: its id or its name.", text(limits::FILTER_CHARS)),
+        "ofGroupKey": query("groupKey", "Only of this group key; empty is the one without.", text(limits::GROUP_KEY_CHARS)),
         "ofId": query("id", "Only the resource with this id.", text(limits::ID_CHARS)),
         "ofType": query(
             "type",

@@ -6,15 +6,21 @@
 use super::{Columns, PAGE_BYTES, Page, Store, Stored, count, parameters};
 use crate::service::host::{Row, Sql, SqlValue};
 
-/// Which resources to list.
+/// Which scopes, and which id in them.
 #[derive(Debug, Default, Clone)]
-pub(in crate::service) struct ResourceFilter {
+pub(in crate::service) struct ScopeFilter {
     /// A resource name, or a table's name.
     pub(in crate::service) table: Option<String>,
     /// An integration's id, or its name.
     pub(in crate::service) integration: Option<String>,
     pub(in crate::service) group_key: Option<String>,
     pub(in crate::service) id: Option<String>,
+}
+
+/// Which resources to list.
+#[derive(Debug, Default, Clone)]
+pub(in crate::service) struct ResourceFilter {
+    pub(in crate::service) scopes: ScopeFilter,
     /// As of this row number of the changes.
     pub(in crate::service) cut: Option<i64>,
     /// Behind this resource of this scope.
@@ -24,10 +30,7 @@ pub(in crate::service) struct ResourceFilter {
 /// Which changes to list.
 #[derive(Debug, Default, Clone)]
 pub(in crate::service) struct ChangeFilter {
-    pub(in crate::service) table: Option<String>,
-    pub(in crate::service) integration: Option<String>,
-    pub(in crate::service) group_key: Option<String>,
-    pub(in crate::service) id: Option<String>,
+    pub(in crate::service) scopes: ScopeFilter,
     pub(in crate::service) change: Option<&'static str>,
     /// Only changes behind this row number.
     pub(in crate::service) after: Option<i64>,
@@ -45,6 +48,35 @@ pub(in crate::service) struct Source {
     pub(in crate::service) tags: String,
 }
 
+/// Where a resource or change belongs, and who made it when.
+#[derive(Debug, Clone)]
+pub(in crate::service) struct Provenance {
+    pub(in crate::service) group_key: String,
+    pub(in crate::service) resource_name: String,
+    pub(in crate::service) recorded_at: i64,
+    pub(in crate::service) event: Option<String>,
+    /// JSON text.
+    pub(in crate::service) actor: Option<String>,
+    pub(in crate::service) source: Source,
+}
+
+impl Provenance {
+    /// The columns that [`COLUMNS`](Self::COLUMNS) names.
+    fn of(columns: &mut Columns<'_>) -> Self {
+        Self {
+            group_key: columns.text(),
+            resource_name: columns.text(),
+            recorded_at: columns.integer(),
+            event: columns.optional_text(),
+            actor: columns.optional_text(),
+            source: Source { id: columns.text(), name: columns.text(), tags: columns.text() },
+        }
+    }
+
+    const COLUMNS: &str =
+        "s.group_key, s.resource_name, k.recorded_at, k.event, k.actor, i.id, i.name, i.tags";
+}
+
 /// A resource with all that its answer holds.
 #[derive(Debug, Clone)]
 pub(in crate::service) struct StoredResource {
@@ -54,12 +86,7 @@ pub(in crate::service) struct StoredResource {
     pub(in crate::service) name: Option<String>,
     pub(in crate::service) digest: String,
     pub(in crate::service) schema_version: i64,
-    pub(in crate::service) group_key: String,
-    pub(in crate::service) resource_name: String,
-    pub(in crate::service) recorded_at: i64,
-    pub(in crate::service) event: Option<String>,
-    pub(in crate::service) actor: Option<String>,
-    pub(in crate::service) source: Source,
+    pub(in crate::service) provenance: Provenance,
 }
 
 /// One change record.
@@ -75,12 +102,7 @@ pub(in crate::service) struct StoredChange {
     pub(in crate::service) fields: String,
     pub(in crate::service) before: Option<String>,
     pub(in crate::service) after: Option<String>,
-    pub(in crate::service) group_key: String,
-    pub(in crate::service) resource_name: String,
-    pub(in crate::service) recorded_at: i64,
-    pub(in crate::service) event: Option<String>,
-    pub(in crate::service) actor: Option<String>,
-    pub(in crate::service) source: Source,
+    pub(in crate::service) provenance: Provenance,
 }
 
 /// A statement's text with its parameters.
@@ -102,23 +124,27 @@ impl Query {
         self.conditions.push_str(condition);
     }
 
-    /// The filters that pick scopes; `s` is the scope.
-    fn scopes(&mut self, table: Option<&str>, integration: Option<&str>, group_key: Option<&str>) {
-        if let Some(table) = table {
+    /// The conditions of a filter; `s` is the scope, `id` the column of the resource's id.
+    fn filter(&mut self, filter: &ScopeFilter, id: &str) {
+        if let Some(table) = filter.table.as_deref() {
             let bound = self.bind(table);
             self.and(&format!(
                 "s.resource_name IN (SELECT resource_name FROM schemas WHERE resource_name = {bound} OR table_name = {bound})"
             ));
         }
-        if let Some(integration) = integration {
+        if let Some(integration) = filter.integration.as_deref() {
             let bound = self.bind(integration);
             self.and(&format!(
                 "s.integration_id IN (SELECT id FROM integrations WHERE id = {bound} OR name = {bound})"
             ));
         }
-        if let Some(group_key) = group_key {
+        if let Some(group_key) = filter.group_key.as_deref() {
             let bound = self.bind(group_key);
             self.and(&format!("s.group_key = {bound}"));
+        }
+        if let Some(value) = filter.id.as_deref() {
+            let bound = self.bind(value);
+            self.and(&format!("{id} = {bound}"));
         }
     }
 }
@@ -147,12 +173,7 @@ impl<S: Sql> Store<S> {
         limit: usize,
     ) -> Stored<Page<StoredResource>> {
         let mut query = Query::default();
-        let filters = (filter.table.as_deref(), filter.integration.as_deref(), filter.group_key.as_deref());
-        query.scopes(filters.0, filters.1, filters.2);
-        if let Some(id) = &filter.id {
-            let bound = query.bind(id.as_str());
-            query.and(&format!("r.resource_id = {bound}"));
-        }
+        query.filter(&filter.scopes, "r.resource_id");
         if let Some((scope, id)) = &filter.after {
             let (scope, id) = (query.bind(*scope), query.bind(id.as_str()));
             query.and(&format!("(r.scope, r.resource_id) > ({scope}, {id})"));
@@ -175,9 +196,10 @@ impl<S: Sql> Store<S> {
         query.parameters.push(count(limit + 1));
         let bound = format!("?{}", query.parameters.len());
         let bytes = query.bind(PAGE_BYTES);
+        let provenance = Provenance::COLUMNS;
         let statement = format!(
             "SELECT page.total, page.scope, page.resource_id, c.payload, c.name, c.digest, c.schema_version,
-                s.group_key, s.resource_name, k.recorded_at, k.event, k.actor, i.id, i.name, i.tags
+                {provenance}
             FROM (
                 SELECT *, count(*) OVER () AS total,
                     sum(size) OVER (ORDER BY scope, resource_id) AS bytes,
@@ -200,12 +222,7 @@ impl<S: Sql> Store<S> {
             name: columns.optional_text(),
             digest: columns.text(),
             schema_version: columns.integer(),
-            group_key: columns.text(),
-            resource_name: columns.text(),
-            recorded_at: columns.integer(),
-            event: columns.optional_text(),
-            actor: columns.optional_text(),
-            source: Source { id: columns.text(), name: columns.text(), tags: columns.text() },
+            provenance: Provenance::of(columns),
         }))
     }
 
@@ -216,12 +233,7 @@ impl<S: Sql> Store<S> {
         limit: usize,
     ) -> Stored<Page<StoredChange>> {
         let mut query = Query::default();
-        let filters = (filter.table.as_deref(), filter.integration.as_deref(), filter.group_key.as_deref());
-        query.scopes(filters.0, filters.1, filters.2);
-        if let Some(id) = &filter.id {
-            let bound = query.bind(id.as_str());
-            query.and(&format!("c.resource_id = {bound}"));
-        }
+        query.filter(&filter.scopes, "c.resource_id");
         if let Some(change) = filter.change {
             let bound = query.bind(change);
             query.and(&format!("c.type = {bound}"));
@@ -238,9 +250,10 @@ impl<S: Sql> Store<S> {
         let bound = format!("?{}", query.parameters.len());
         let bytes = query.bind(PAGE_BYTES);
         let order = if filter.descending { "DESC" } else { "ASC" };
+        let provenance = Provenance::COLUMNS;
         let statement = format!(
             "SELECT page.total, c.seq, k.id, c.seq - k.first_change, c.resource_id, c.type, c.fields, p.payload, c.payload,
-                s.group_key, s.resource_name, k.recorded_at, k.event, k.actor, i.id, i.name, i.tags
+                {provenance}
             FROM (
                 SELECT *, count(*) OVER () AS total,
                     sum(size) OVER (ORDER BY seq {order}) AS bytes,
@@ -270,12 +283,7 @@ impl<S: Sql> Store<S> {
             fields: columns.text(),
             before: columns.optional_text(),
             after: columns.optional_text(),
-            group_key: columns.text(),
-            resource_name: columns.text(),
-            recorded_at: columns.integer(),
-            event: columns.optional_text(),
-            actor: columns.optional_text(),
-            source: Source { id: columns.text(), name: columns.text(), tags: columns.text() },
+            provenance: Provenance::of(columns),
         }))
     }
 }

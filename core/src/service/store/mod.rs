@@ -10,7 +10,9 @@ mod sqlite;
 
 use super::host::{Row, Sql, SqlError, SqlValue};
 
-pub(super) use changes::{ChangeFilter, ResourceFilter, Source, StoredChange, StoredResource};
+pub(super) use changes::{
+    ChangeFilter, Provenance, ResourceFilter, ScopeFilter, StoredChange, StoredResource,
+};
 pub(super) use ingest::{Admission, Commit, Expected, Scope, Table};
 pub(super) use manage::{Group, Integration, Key, NewIntegration, NewSchema, StoredSchema};
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::super::ingest::KEY_USE_GRAIN;
 use super::{Member, as_here, command, flag, list, object, or_null, page, schema, text, texts};
 use crate::limits;
 use crate::schema::RESOURCE_KEYWORD;
@@ -208,6 +209,8 @@ pub(super) fn schemas_of_tables() -> Vec<Member> {
 }
 
 pub(super) fn integrations() -> Vec<Member> {
+    let last_used =
+        format!("Noted at most every {} seconds; `null` before the first use.", KEY_USE_GRAIN / 1000);
     let summary = vec![
         ("id", schema("Id")),
         ("name", schema("Name")),
@@ -266,7 +269,7 @@ pub(super) fn integrations() -> Vec<Member> {
                 &[
                     ("id", schema("Id")),
                     ("createdAt", schema("Time")),
-                    ("lastUsedAt", or_null(as_here("Time", "To the minute; `null` before the first use."))),
+                    ("lastUsedAt", or_null(as_here("Time", &last_used))),
                 ],
                 &[],
             ),
