@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body::Body as _;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use serde_json::json;
+use tidegate_core::ProblemDetails;
 use tidegate_core::problem::Code;
 use tidegate_core::service::RequestFacts;
 
@@ -167,14 +167,9 @@ fn metrics_page(metrics: &Metrics, method: &Method) -> Response<Bytes> {
 
 /// A problem of the host's own (RFC 9457).
 fn problem(code: Code, detail: &str, route: &'static str) -> Response<Bytes> {
-    let body = json!({
-        "type": format!("urn:tidegate:problem:{code}"),
-        "code": code,
-        "title": code.title(),
-        "status": code.status(),
-        "detail": detail,
-    });
-    let mut response = Response::new(Bytes::from(body.to_string()));
+    // A code and two texts: it always serialises.
+    let body = serde_json::to_vec(&ProblemDetails::new(code, detail)).unwrap_or_default();
+    let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let media_type = HeaderValue::from_static("application/problem+json");
     response.headers_mut().insert(CONTENT_TYPE, media_type);

@@ -79,6 +79,8 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
         };
         let after = match parameters.text("after", 100)? {
             None => None,
+            // Before the first change: where a reader begins.
+            Some(text) if text.is_empty() || text == "0" => Some(0),
             Some(text) => Some(self.change_row(&text).await?),
         };
         let descending = match parameters.text("order", 100)?.as_deref() {

@@ -110,7 +110,7 @@ pub(super) fn parameters() -> Value {
             json!({ "enum": ["asc", "desc"] }),
         ),
         "after": query(
-            "after", "Only what came after the change of this `changeId`.", json!({ "type": "string", "maxLength": 100 }),
+            "after", "Only what came after the change of this `changeId`; empty or `0` for all from the beginning.", json!({ "type": "string", "maxLength": 100 }),
         ),
     })
 }
