@@ -446,6 +446,33 @@ mod tests {
         );
     }
 
+    /// What a branch declares is unknown only where the branch does not apply.
+    #[test]
+    fn fields_of_branches() {
+        let schema = json!({
+            "type": "object",
+            "properties": { "id": { "type": "string" }, "kind": { "enum": ["a", "b"] } },
+            "required": ["owner"],
+            "if": { "properties": { "kind": { "const": "a" } } },
+            "then": { "$ref": "#/$defs/a" },
+            "else": { "properties": { "b": true } },
+            "$defs": { "a": { "properties": { "a": { "type": "string" }, "x": true }, "required": ["y"] } },
+            "resmo": { "id": "id" }
+        });
+        let found = |payload| codes(&schema, &payload);
+        let missing = ("#".to_owned(), "missing-field");
+        // `b` belongs to the other case, whatever else is wrong.
+        assert_eq!(
+            found(json!({ "id": "1", "kind": "a", "x": 1, "y": 1, "b": 1 })),
+            [missing.clone(), ("#/b".to_owned(), "unknown-field"), ("#/y".to_owned(), "unknown-field")]
+        );
+        // `x` belongs to this case, which fails for another reason.
+        assert_eq!(
+            found(json!({ "id": "1", "kind": "a", "x": 1, "a": 1, "owner": 1 })),
+            [missing, ("#/a".to_owned(), "wrong-type"), ("#/owner".to_owned(), "unknown-field"),]
+        );
+    }
+
     #[test]
     fn a_long_list_of_faults_is_cut() {
         let schema = json!({

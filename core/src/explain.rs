@@ -3,7 +3,7 @@
 //! This is the second phase of a check and runs only when the first, a plain yes or no, said no.
 //! Messages are made from the kinds of errors and from the schema, never from the payload.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{ValidationError, Validator};
@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::document::{Document, GateJson, Node};
 use crate::limits;
 use crate::pointer::Pointer;
-use crate::schema::{self, PreparedSchema, RESERVED_MEMBER, cut, declared_names, quoted};
+use crate::schema::{self, Declared, PreparedSchema, RESERVED_MEMBER, cut, quoted};
 use crate::violation::{Violation, ViolationCode as Code};
 
 /// A violation before it is put into its final words.
@@ -114,8 +114,11 @@ fn collect(
         },
         _ => true,
     });
-    let faulty: BTreeSet<String> =
-        errors.iter().map(|error| error.instance_path().as_str().to_owned()).collect();
+    let mut faults = Faults::new();
+    for error in &errors {
+        let at = error.instance_path().as_str();
+        faults.entry(at.to_owned()).or_default().push(error.schema_path().as_str().to_owned());
+    }
     errors.sort_by_cached_key(|error| {
         (order(error.instance_path().as_str()), error.schema_path().as_str().to_owned())
     });
@@ -140,10 +143,10 @@ fn collect(
         unknown.sort_by_cached_key(|(object, ..)| order(object.as_str()));
         let mut fields = Vec::new();
         for (object, schema_pointer, names) in unknown {
-            unknown_fields(schema, &object, &schema_pointer, names, &faulty, &mut fields);
             if fields.len() >= most {
                 break;
             }
+            unknown_fields(schema, &object, &schema_pointer, names, &faults, &mut fields);
         }
         findings.extend(fields);
     }
@@ -208,47 +211,59 @@ fn finding(error: &ValidationError<'_>, root: Node<'_>, opaque: bool) -> Finding
     finding
 }
 
+/// Where the validator found faults: by the place in the payload, the places in the schema.
+type Faults = BTreeMap<String, Vec<String>>;
+
+/// The faults at a place and inside it.
+fn faults_within<'f>(faults: &'f Faults, place: &Pointer) -> impl Iterator<Item = &'f str> {
+    let inside = format!("{}/", place.as_str());
+    let below = faults.range(inside.clone()..).take_while(move |(other, _)| other.starts_with(&inside));
+    let at = faults.get(place.as_str()).into_iter().flatten();
+    at.chain(below.flat_map(|(_, schemas)| schemas)).map(String::as_str)
+}
+
 /// Turns the names that no schema evaluated into violations.
 ///
 /// A field with a wrong value counts as not evaluated; it is reported for its value and not again
-/// as unknown. The same goes for a field of an alternative that did not hold. `faulty` holds the
-/// pointers of all other violations.
+/// as unknown. The same goes for a field that is declared where something else does not hold: of an
+/// alternative that fails, nothing counts.
 fn unknown_fields(
     schema: &PreparedSchema,
     object: &Pointer,
     schema_pointer: &Pointer,
     names: Vec<String>,
-    faulty: &BTreeSet<String>,
+    faults: &Faults,
     findings: &mut Vec<Finding>,
 ) {
+    /// Beyond so many, one more says nothing new.
+    const FAULTS: usize = 1000;
+    let closing = schema_pointer.split().map(|(parent, _)| parent).unwrap_or_default();
     let graph = schema.graph();
-    let closing = schema_pointer.split().and_then(|(parent, _)| graph.at(&parent));
-    let (declared, patterns) = closing.map(|id| declared_names(graph, id)).unwrap_or_default();
-    let is_declared = |name: &str| {
-        declared.contains(name) || patterns.iter().any(|pattern| schema::pattern_matches(pattern, name))
-    };
-    let is_faulty = |pointer: &Pointer| {
-        let inside = format!("{}/", pointer.as_str());
-        faulty.contains(pointer.as_str())
-            || faulty.range(inside.clone()..).next().is_some_and(|other| other.starts_with(&inside))
-    };
-    let alternatives_failed = faulty.contains(object.as_str());
-    for name in names.into_iter().take(limits::BULK_FAULTS) {
+    let Some(id) = graph.at(&closing) else { return };
+    let declared = Declared::beside(graph, id);
+    let failed: Vec<Pointer> = faults_within(faults, object).take(FAULTS).map(Pointer::from_text).collect();
+    for name in names {
+        if findings.len() > limits::VIOLATIONS {
+            return;
+        }
         let pointer = object.name(&name);
-        if is_faulty(&pointer) {
+        if faults_within(faults, &pointer).next().is_some() {
             continue;
         }
-        let detail = if is_declared(&name) {
-            if alternatives_failed {
+        let places: Vec<_> = declared.through(&name).collect();
+        let detail = if places.is_empty() {
+            match nearest(&name, declared.names()) {
+                Some(known) => format!("unknown field; did you mean {}?", quoted(known)),
+                None => "unknown field".to_owned(),
+            }
+        } else {
+            let mut others = places.into_iter().filter(|place| **place != closing);
+            if others.any(|place| failed.iter().any(|fault| fault.is_within(place) || place.is_within(fault)))
+            {
                 continue;
             }
             "this field is declared only for other cases of the schema, and not allowed in this one"
                 .to_owned()
-        } else {
-            match nearest(&name, &declared) {
-                Some(known) => format!("unknown field; did you mean {}?", quoted(known)),
-                None => "unknown field".to_owned(),
-            }
         };
         findings.push(Finding::new(pointer, schema_pointer.clone(), Code::UnknownField, detail));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jsonschema::json::Json;
+use jsonschema::json::{Json, SerdeJson};
 use jsonschema::{Draft, PatternOptions, ValidationOptions, Validator};
 use serde_json::{Value, json};
 
@@ -234,10 +234,15 @@ fn pattern_fault(pattern: &str) -> Option<String> {
     })
 }
 
-/// Whether a name matches a pattern of `patternProperties`.
-pub(crate) fn pattern_matches(pattern: &str, name: &str) -> bool {
-    let schema = json!({ "pattern": pattern });
-    options::<jsonschema::json::SerdeJson>()
-        .build(&schema)
-        .is_ok_and(|validator| validator.is_valid(&Value::from(name)))
+/// A pattern of `patternProperties`, run on names.
+pub(super) struct NamePattern(Validator<SerdeJson>);
+
+impl NamePattern {
+    pub(super) fn new(pattern: &str) -> Option<Self> {
+        options::<SerdeJson>().build(&json!({ "pattern": pattern })).ok().map(Self)
+    }
+
+    pub(super) fn matches(&self, name: &str) -> bool {
+        self.0.is_valid(&Value::from(name))
+    }
 }

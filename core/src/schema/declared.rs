@@ -1,8 +1,8 @@
 //! What a schema declares: which paths can be there, the columns, the open objects.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::admission::pattern_matches;
+use super::admission::NamePattern;
 use super::graph::{Graph, SchemaId, Types};
 use super::{Segment, quoted};
 use crate::document::Type;
@@ -110,7 +110,7 @@ impl Graph {
             schema
                 .pattern_properties
                 .iter()
-                .filter(|(pattern, _)| pattern_matches(pattern, name))
+                .filter(|(pattern, _)| NamePattern::new(pattern).is_some_and(|pattern| pattern.matches(name)))
                 .map(|(_, id)| *id),
         );
         if children.is_empty() {
@@ -132,17 +132,61 @@ impl Graph {
     }
 }
 
-/// The names that may be declared for members of the object that the sub-schema applies to, and
-/// the patterns that declare more.
-pub(crate) fn declared_names(graph: &Graph, id: SchemaId) -> (BTreeSet<&str>, Vec<&str>) {
-    let mut names = BTreeSet::new();
-    let mut patterns = Vec::new();
-    for id in graph.possibly(id) {
-        let schema = graph.schema(id);
-        names.extend(schema.properties.iter().map(|(name, _)| name.as_str()));
-        patterns.extend(schema.pattern_properties.iter().map(|(pattern, _)| pattern.as_str()));
+/// What may be declared for the members of the objects that a sub-schema closes, and by whom.
+pub(crate) struct Declared<'g> {
+    graph: &'g Graph,
+    /// The sub-schemas that may apply there too.
+    schemas: BTreeSet<SchemaId>,
+    /// For each of them, those that apply it in place.
+    users: BTreeMap<SchemaId, Vec<SchemaId>>,
+    names: BTreeSet<&'g str>,
+    patterns: Vec<(SchemaId, NamePattern)>,
+}
+
+impl<'g> Declared<'g> {
+    pub(crate) fn beside(graph: &'g Graph, closing: SchemaId) -> Self {
+        let schemas = graph.possibly(closing);
+        let mut users: BTreeMap<SchemaId, Vec<SchemaId>> = BTreeMap::new();
+        let mut names = BTreeSet::new();
+        let mut patterns = Vec::new();
+        for &id in &schemas {
+            let schema = graph.schema(id);
+            for &(_, target) in &schema.in_place {
+                users.entry(target).or_default().push(id);
+            }
+            names.extend(schema.properties.iter().map(|(name, _)| name.as_str()));
+            let own = schema.pattern_properties.iter();
+            patterns.extend(own.filter_map(|(pattern, _)| Some((id, NamePattern::new(pattern)?))));
+        }
+        Self { graph, schemas, users, names, patterns }
     }
-    (names, patterns)
+
+    /// The names that are declared one by one.
+    pub(crate) fn names(&self) -> &BTreeSet<&'g str> {
+        &self.names
+    }
+
+    /// Where the name is declared: the sub-schemas that do it, and those through which these are
+    /// applied. None if nobody declares it.
+    pub(crate) fn through(&self, name: &str) -> impl Iterator<Item = &'g Pointer> + use<'g> {
+        let mut found = BTreeSet::new();
+        if self.names.contains(name) {
+            let declares =
+                |id: &SchemaId| self.graph.schema(*id).properties.iter().any(|(other, _)| other == name);
+            found.extend(self.schemas.iter().copied().filter(declares));
+        }
+        found.extend(self.patterns.iter().filter(|(_, pattern)| pattern.matches(name)).map(|(id, _)| *id));
+        let mut open: Vec<_> = found.iter().copied().collect();
+        while let Some(id) = open.pop() {
+            for &user in self.users.get(&id).into_iter().flatten() {
+                if found.insert(user) {
+                    open.push(user);
+                }
+            }
+        }
+        let graph = self.graph;
+        found.into_iter().map(|id| &graph.schema(id).pointer)
+    }
 }
 
 /// The leaf fields that a schema declares, in its own order.

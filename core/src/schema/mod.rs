@@ -21,8 +21,8 @@ use crate::limits;
 use crate::pointer::Pointer;
 use crate::violation::codes;
 
-pub(crate) use admission::{pattern_matches, validator};
-pub(crate) use declared::declared_names;
+pub(crate) use admission::validator;
+pub(crate) use declared::Declared;
 pub(crate) use graph::Graph;
 pub(crate) use path::{Path, Segment};
 use resource::Resource;
