@@ -473,6 +473,38 @@ mod tests {
         );
     }
 
+    /// An identifier of JSON Schema's own made the validator panic.
+    #[test]
+    fn identifiers_of_the_meta_schemas_are_refused() {
+        for id in ["https://json-schema.org/draft/2020-12/schema", "http://json-schema.org/draft-07/schema#"]
+        {
+            let schema = json!({
+                "type": "object",
+                "properties": { "id": { "type": "string" }, "v": { "$id": id, "$ref": "#x", "$defs": { "x": { "$anchor": "x" } } } },
+                "resmo": { "id": "id" }
+            });
+            let problems = PreparedSchema::prepare(schema.to_string().as_bytes()).unwrap_err();
+            assert_eq!(problems[0].code, crate::ProblemCode::DuplicateIdentifier);
+            assert_eq!(problems[0].pointer, "#/properties/v/$id");
+        }
+    }
+
+    /// The validator still asserts `dependencies`, and so it is explained.
+    #[test]
+    fn dependencies_are_explained() {
+        let schema = json!({
+            "type": "object",
+            "properties": { "id": { "type": "string" }, "v": {
+                "dependencies": { "a": { "additionalProperties": false, "properties": { "a": true } }, "b": ["c"] }
+            } },
+            "resmo": { "id": "id" }
+        });
+        assert_eq!(
+            codes(&schema, &json!({ "id": "1", "v": { "a": 1, "b": 1 } })),
+            [("#/v".to_owned(), "missing-field"), ("#/v/b".to_owned(), "unknown-field")]
+        );
+    }
+
     #[test]
     fn a_long_list_of_faults_is_cut() {
         let schema = json!({

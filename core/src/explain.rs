@@ -239,8 +239,7 @@ fn unknown_fields(
     const FAULTS: usize = 1000;
     let closing = schema_pointer.split().map(|(parent, _)| parent).unwrap_or_default();
     let graph = schema.graph();
-    let Some(id) = graph.at(&closing) else { return };
-    let declared = Declared::beside(graph, id);
+    let declared = graph.at(&closing).map(|id| Declared::beside(graph, id));
     let failed: Vec<Pointer> = faults_within(faults, object).take(FAULTS).map(Pointer::from_text).collect();
     for name in names {
         if findings.len() > limits::VIOLATIONS {
@@ -250,9 +249,9 @@ fn unknown_fields(
         if faults_within(faults, &pointer).next().is_some() {
             continue;
         }
-        let places: Vec<_> = declared.through(&name).collect();
+        let places: Vec<_> = declared.iter().flat_map(|declared| declared.through(&name)).collect();
         let detail = if places.is_empty() {
-            match nearest(&name, declared.names()) {
+            match declared.as_ref().and_then(|declared| nearest(&name, declared.names())) {
                 Some(known) => format!("unknown field; did you mean {}?", quoted(known)),
                 None => "unknown field".to_owned(),
             }

@@ -305,6 +305,14 @@ impl From<Rejection> for ProblemDetails {
     }
 }
 
+impl std::fmt::Display for Rejection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&ProblemDetails::from(self.clone()).detail)
+    }
+}
+
+impl std::error::Error for Rejection {}
+
 /// What a bulk does, or would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct PlanReport {

@@ -335,8 +335,9 @@ impl<'a> Builder<'_, 'a> {
             "not" => self.in_place(schema, Applicator::Not, value, at, base),
             "if" => self.in_place(schema, Applicator::If, value, at, base),
             "then" | "else" => self.in_place(schema, Applicator::Branch, value, at, base),
-            "dependentSchemas" => {
-                for (name, value) in value.members() {
+            // The validator still knows `dependencies`, whose lists are names and no schemas.
+            "dependentSchemas" | "dependencies" => {
+                for (name, value) in value.members().filter(|(_, value)| value.kind() != Type::Array) {
                     self.in_place(schema, Applicator::Branch, value, at.name(name), base);
                 }
             }

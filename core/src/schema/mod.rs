@@ -74,7 +74,7 @@ codes! {
         UnresolvableReference = "unresolvable-reference",
         /// A reference leads back to itself without going into the payload.
         EndlessReference = "endless-reference",
-        /// Two sub-schemas have the same identifier.
+        /// An identifier stands twice, or belongs to JSON Schema itself.
         DuplicateIdentifier = "duplicate-identifier",
         /// The root keyword is missing or misshapen.
         ResourceKeyword = "resource-keyword",
@@ -225,6 +225,12 @@ impl PreparedSchema {
         (self.resource.important_fields.iter()).flat_map(|path| path.values(root, &mut copy)).collect()
     }
 }
+
+/// A prepared schema is shared between threads.
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<PreparedSchema>();
+};
 
 fn read(text: &[u8]) -> Result<Document<'_>, Problem> {
     if text.len() > limits::SCHEMA_BYTES {

@@ -24,6 +24,12 @@ impl Base {
         own.unwrap_or_else(|| self.clone())
     }
 
+    /// Whether this is where the meta-schemas are, which the validator knows by their addresses.
+    fn is_of_json_schema(&self) -> bool {
+        let rest = self.0.strip_prefix("https://").or_else(|| self.0.strip_prefix("http://"));
+        rest.is_some_and(|rest| rest.starts_with("json-schema.org/"))
+    }
+
     /// A reference without its fragment, made absolute.
     fn resolve(&self, reference: &str) -> Option<Self> {
         let base = uri::from_str(&self.0).ok()?;
@@ -129,6 +135,10 @@ impl<'a> Resources<'a> {
         if !pointer.as_str().is_empty() {
             check_dialect_at(node, pointer, problems);
         }
+        if node.member("$id").is_some() && base.is_of_json_schema() {
+            let detail = format!("the identifier {} belongs to JSON Schema itself", quoted(&base.0));
+            problems.push(Problem::new(&pointer.name("$id"), ProblemCode::DuplicateIdentifier, detail));
+        }
         for keyword in ["$anchor", "$dynamicAnchor"] {
             let Some(name) = node.member(keyword).and_then(Node::string) else { continue };
             if keyword == "$dynamicAnchor" {
@@ -167,7 +177,8 @@ impl<'a> Resources<'a> {
                         self.collect(value, &at.index(index), &base, problems);
                     }
                 }
-                "properties" | "patternProperties" | "dependentSchemas" | "$defs" | "definitions" => {
+                "properties" | "patternProperties" | "dependentSchemas" | "dependencies" | "$defs"
+                | "definitions" => {
                     for (name, value) in value.members() {
                         self.collect(value, &at.name(name), &base, problems);
                     }
