@@ -79,7 +79,7 @@ fn documentation(workspace: &Workspace) -> Result<()> {
     )
 }
 
-/// What crates.io would get is complete and builds by itself.
+/// What the registry would get is complete and builds by itself.
 fn package(workspace: &Workspace) -> Result<()> {
     process::run(&mut workspace.cargo(["package", "--package", "tidegate-core", "--allow-dirty"]))
 }

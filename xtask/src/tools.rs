@@ -11,7 +11,7 @@ use anyhow::Result;
 use crate::process;
 use crate::workspace::Workspace;
 
-/// A program from crates.io.
+/// A program that cargo installs.
 struct Tool {
     program: &'static str,
     package: &'static str,
