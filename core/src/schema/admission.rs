@@ -127,15 +127,15 @@ pub(super) fn check_cost(graph: &Graph, problems: &mut Vec<Problem>) {
 
 pub(super) fn root_warnings(root: Node<'_>) -> Vec<Problem> {
     let mut warnings = Vec::new();
-    if let Some(node) = root.member("unevaluatedProperties").filter(|node| node.boolean() != Some(false)) {
-        let _ = node;
+    let not_false = |keyword| root.member(keyword).is_some_and(|node| node.boolean() != Some(false));
+    if not_false("unevaluatedProperties") {
         warnings.push(Problem::new(
             &Pointer::root().name("unevaluatedProperties"),
             ProblemCode::UnevaluatedPropertiesReplaced,
             "the root is always closed: `unevaluatedProperties` was replaced by `false`",
         ));
     }
-    if root.member("additionalProperties").is_some_and(|node| node.boolean() != Some(false)) {
+    if not_false("additionalProperties") {
         warnings.push(Problem::new(
             &Pointer::root().name("additionalProperties"),
             ProblemCode::OpenRoot,
