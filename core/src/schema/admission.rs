@@ -7,7 +7,7 @@ use jsonschema::{Draft, PatternOptions, ValidationOptions, Validator};
 use serde_json::{Value, json};
 
 use super::{Graph, Problem, ProblemCode, RESERVED_MEMBER, quoted};
-use crate::document::{Document, GateJson, Node, Type};
+use crate::document::{GateJson, Node, Type};
 use crate::explain;
 use crate::limits;
 use crate::pointer::Pointer;
@@ -162,22 +162,22 @@ pub(crate) fn validator(schema: &Value) -> Option<Validator<GateJson>> {
 
 /// Builds the validator, or says why it cannot be built.
 pub(super) fn compile(
-    effective: &str,
+    schema: &Value,
     graph: &Graph,
     problems: &mut Vec<Problem>,
 ) -> Option<Validator<GateJson>> {
-    let schema: Value = Document::parse(effective.as_bytes()).ok()?.root().to_serde();
-    match options::<GateJson>().build(&schema) {
+    match options::<GateJson>().build(schema) {
         Ok(validator) => Some(validator),
         Err(error) => {
             check_patterns(graph, problems);
             if problems.is_empty() {
                 let pointer = Pointer::from_text(error.instance_path().as_str());
-                problems.push(Problem::new(
-                    &pointer,
-                    ProblemCode::MetaSchema,
-                    explain::detail(error.kind(), "it", &pointer),
-                ));
+                // One beyond those that are looked at one by one.
+                let (code, detail) = match error.instance().as_str().and_then(pattern_fault) {
+                    Some(detail) => (ProblemCode::PatternUnsupported, detail),
+                    None => (ProblemCode::MetaSchema, explain::detail(error.kind(), "it", &pointer)),
+                };
+                problems.push(Problem::new(&pointer, code, detail));
             }
             None
         }
@@ -244,5 +244,28 @@ impl NamePattern {
 
     pub(super) fn matches(&self, name: &str) -> bool {
         self.0.is_valid(&Value::from(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::PreparedSchema;
+
+    /// Only so many patterns are looked at one by one; the validator says of any other.
+    #[test]
+    fn a_bad_pattern_among_many_is_called_one() {
+        for bad in [json!({ "pattern": "^(?=a)b" }), json!({ "patternProperties": { "^(?=a)b": true } })] {
+            let mut properties: serde_json::Map<_, _> =
+                (0..150).map(|n| (format!("p{n:03}"), json!({ "pattern": format!("^a{n}$") }))).collect();
+            properties.insert("id".to_owned(), json!({ "type": "string" }));
+            properties.insert("z".to_owned(), bad.clone());
+            let schema = json!({ "type": "object", "properties": properties, "resmo": { "id": "id" } });
+            let problems = PreparedSchema::prepare(schema.to_string().as_bytes()).unwrap_err();
+            let found: Vec<_> =
+                problems.iter().map(|problem| (problem.code, problem.pointer.as_str())).collect();
+            assert_eq!(found.len(), 1);
+            assert_eq!(found[0].0, ProblemCode::PatternUnsupported);
+        }
     }
 }

@@ -143,7 +143,7 @@ impl PreparedSchema {
         }
         admission::check_root(root, &mut problems);
         admission::check_dialect(root, &mut problems);
-        let value = root.to_serde();
+        let mut value = root.to_serde();
         admission::check_meta_schema(&value, &mut problems);
         let graph = Graph::of(root, &mut problems);
         admission::check_reserved(&graph, &mut problems);
@@ -152,9 +152,9 @@ impl PreparedSchema {
         if problems.is_empty() {
             warnings = admission::root_warnings(root);
         }
-        let effective = effective_text(root);
         let validator = if problems.is_empty() {
-            admission::compile(&effective, &graph, &mut problems)
+            close(&mut value);
+            admission::compile(&value, &graph, &mut problems)
         } else {
             // What else there is to say about patterns belongs to the same report.
             admission::check_patterns(&graph, &mut problems);
@@ -164,6 +164,7 @@ impl PreparedSchema {
             problems.dedup();
             return Err(problems);
         };
+        let effective = effective_text(root);
         Ok(Self {
             digest: Digest::of_bytes(effective.as_bytes()),
             columns: declared::columns(&graph),
@@ -248,11 +249,13 @@ fn read(text: &[u8]) -> Result<Document<'_>, Problem> {
     })
 }
 
-/// The author's schema with `unevaluatedProperties: false` at the root, whatever stood there.
+/// What closes the root, whatever stood there.
+const CLOSING: &str = "unevaluatedProperties";
+
+/// The author's schema as text, with the root closed.
 fn effective_text(root: Node<'_>) -> String {
-    const KEYWORD: &str = "unevaluatedProperties";
     let mut text = String::from("{");
-    for (name, value) in root.members().filter(|(name, _)| *name != KEYWORD) {
+    for (name, value) in root.members().filter(|(name, _)| *name != CLOSING) {
         crate::document::write_string(name, &mut text);
         text.push(':');
         value.write_text(&mut text);
@@ -260,6 +263,13 @@ fn effective_text(root: Node<'_>) -> String {
     }
     text.push_str("\"unevaluatedProperties\":false}");
     text
+}
+
+/// The same for the validator, which reads no text.
+fn close(schema: &mut Value) {
+    if let Value::Object(members) = schema {
+        members.insert(CLOSING.to_owned(), Value::Bool(false));
+    }
 }
 
 /// A piece of an author's text for a message: cut, in backticks.
