@@ -1,6 +1,6 @@
 //! A snapshot × what is stored → what has to change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -59,12 +59,12 @@ impl Plan {
     /// ```
     pub fn bulk<'i>(stored: &Manifest, items: impl IntoIterator<Item = (&'i str, Digest)>) -> Self {
         let mut plan = Self::default();
-        let mut missing: BTreeMap<&str, ()> = stored.keys().map(|id| (id.as_str(), ())).collect();
+        let mut missing: BTreeSet<&str> = stored.keys().map(String::as_str).collect();
         for (item, (id, digest)) in items.into_iter().enumerate() {
             missing.remove(id);
             plan.compare(stored.get(id), id, digest, item);
         }
-        plan.remove(missing.into_keys());
+        plan.remove(missing);
         plan
     }
 
@@ -78,8 +78,7 @@ impl Plan {
     /// Removes those of the ids that are stored; the others count as `ignored` with the caller.
     pub fn removal<'i>(stored: &Manifest, ids: impl IntoIterator<Item = &'i str>) -> Self {
         let mut plan = Self::default();
-        let ids: std::collections::BTreeSet<_> =
-            ids.into_iter().filter(|id| stored.contains_key(*id)).collect();
+        let ids: BTreeSet<_> = ids.into_iter().filter(|id| stored.contains_key(*id)).collect();
         plan.remove(ids);
         plan
     }

@@ -8,6 +8,7 @@ use http::{HeaderValue, Response, StatusCode};
 
 use super::RequestFacts;
 use super::failure::Failure;
+use super::json::{Object, array};
 
 /// What a handler answers.
 #[derive(Debug)]
@@ -29,6 +30,12 @@ impl Answer {
 
     pub(super) fn created(body: String) -> Self {
         Self::json(StatusCode::CREATED, body)
+    }
+
+    /// A page of a list.
+    pub(super) fn page(items: impl IntoIterator<Item = String>, next_cursor: Option<&str>) -> Self {
+        let items = array(items);
+        Self::ok(Object::new().raw("items", Some(&items)).with("nextCursor", &next_cursor).finish())
     }
 
     pub(super) fn empty(status: StatusCode) -> Self {
@@ -79,4 +86,20 @@ impl From<Failure> for Answer {
             StatusCode::from_u16(failure.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self { status, content_type: Some("application/problem+json"), body, headers: failure.headers }
     }
+}
+
+/// The opaque cursor that [`Parameters::row_cursor`](super::request::Parameters::row_cursor) reads.
+pub(super) fn row_cursor(row: i64) -> String {
+    let mut digits = Vec::new();
+    let mut rest = row.unsigned_abs();
+    loop {
+        let digit = u32::try_from(rest % 36).unwrap_or_default();
+        digits.push(char::from_digit(digit, 36).unwrap_or('0'));
+        rest /= 36;
+        if rest == 0 {
+            break;
+        }
+    }
+    digits.push('c');
+    digits.iter().rev().collect()
 }

@@ -296,11 +296,7 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
             self.store.scope(integration, resource_name, &request.group_key).await?.unwrap_or_default();
         if action == Action::Delete {
             let ids: Vec<&str> = request.ids.iter().map(String::as_str).collect();
-            let stored = if scope == Scope::default() {
-                Manifest::new()
-            } else {
-                self.store.manifest_of(scope, &ids).await?
-            };
+            let stored = self.store.manifest_of(scope, &ids).await?;
             let plan = Plan::removal(&stored, ids);
             let fields = vec![Vec::new(); plan.changes.len()];
             return Ok(Some(Planned {
@@ -310,16 +306,9 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
                 bases: Vec::new(),
             }));
         }
-        let (stored, sizes) = if scope == Scope::default() {
-            Default::default()
-        } else {
-            match self.store.manifest(scope).await? {
-                Some(manifest) => manifest,
-                None => return Ok(None),
-            }
-        };
+        let Some(stored) = self.store.manifest(scope).await? else { return Ok(None) };
         let plan = Plan::bulk(&stored, items.iter().map(|item| (item.id.as_str(), item.digest)));
-        let fields = self.bulk_fields(scope, &plan, &sizes, payload, items).await?;
+        let fields = self.bulk_fields(scope, &plan, payload, items).await?;
         Ok(Some(Planned { plan, fields, expected: Expected::Revision(scope.revision), bases: Vec::new() }))
     }
 
@@ -328,7 +317,6 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
         &self,
         scope: Scope,
         plan: &Plan,
-        sizes: &std::collections::BTreeMap<String, i64>,
         payload: &[u8],
         items: &[CheckedItem],
     ) -> Handled<Vec<Vec<String>>> {
@@ -339,6 +327,11 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
             .enumerate()
             .filter(|(_, planned)| planned.change == ChangeType::Modified)
             .collect();
+        if modified.is_empty() {
+            return Ok(all);
+        }
+        let ids: Vec<&str> = modified.iter().map(|(_, planned)| planned.id.as_str()).collect();
+        let sizes = self.store.sizes(scope, &ids).await?;
         let mut rest = modified.as_slice();
         while !rest.is_empty() {
             let mut bytes = 0;
@@ -429,14 +422,7 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
             if matches {
                 return Ok(Answer::empty(StatusCode::NOT_MODIFIED).with(ETAG, &tag));
             }
-            let manifest = if scope == Scope::default() {
-                Manifest::new()
-            } else {
-                match self.store.manifest(scope).await? {
-                    Some((manifest, _)) => manifest,
-                    None => continue,
-                }
-            };
+            let Some(manifest) = self.store.manifest(scope).await? else { continue };
             let text = Object::new()
                 .with("table", resource_name)
                 .with("groupKey", group_key)

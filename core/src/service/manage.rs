@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use http::HeaderMap;
 use serde_json::json;
 
-use super::answer::Answer;
+use super::answer::{Answer, row_cursor};
 use super::failure::{Failure, Handled};
 use super::host::{Body, Clock, Randomness, Sql};
 use super::json::{Object, array};
@@ -58,7 +58,8 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
     }
 
     pub(super) async fn list_groups(&self, parameters: &Parameters<'_>) -> Handled<Answer> {
-        let page = self.store.groups(list_cursor(parameters)?, parameters.limit()?).await?;
+        let page =
+            self.store.groups(parameters.row_cursor()?.unwrap_or_default(), parameters.limit()?).await?;
         Ok(list(&page, |group| group.seq, group_text))
     }
 
@@ -164,7 +165,8 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
     }
 
     pub(super) async fn list_schemas(&self, parameters: &Parameters<'_>) -> Handled<Answer> {
-        let page = self.store.schemas(list_cursor(parameters)?, parameters.limit()?).await?;
+        let page =
+            self.store.schemas(parameters.row_cursor()?.unwrap_or_default(), parameters.limit()?).await?;
         Ok(list(&page, |schema| schema.seq, schema_text))
     }
 
@@ -240,7 +242,10 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
     }
 
     pub(super) async fn list_integrations(&self, parameters: &Parameters<'_>) -> Handled<Answer> {
-        let page = self.store.integrations(list_cursor(parameters)?, parameters.limit()?).await?;
+        let page = self
+            .store
+            .integrations(parameters.row_cursor()?.unwrap_or_default(), parameters.limit()?)
+            .await?;
         Ok(list(&page, |integration| integration.seq, integration_text))
     }
 
@@ -405,38 +410,9 @@ fn fixed(command: Command<'_>, name: &str, value: &str) -> Handled<()> {
     }
 }
 
-/// A list's opaque cursor: the row after which the next page begins.
-fn list_cursor(parameters: &Parameters<'_>) -> Handled<i64> {
-    match parameters.text("cursor", 100)? {
-        None => Ok(0),
-        Some(cursor) => {
-            let row = cursor.strip_prefix('c').and_then(|row| i64::from_str_radix(row, 36).ok());
-            row.ok_or_else(|| {
-                Failure::parameter("cursor", "the parameter `cursor` is the `nextCursor` of a list")
-            })
-        }
-    }
-}
-
-pub(super) fn encode_cursor(row: i64) -> String {
-    let mut digits = Vec::new();
-    let mut rest = row.unsigned_abs();
-    loop {
-        let digit = u32::try_from(rest % 36).unwrap_or_default();
-        digits.push(char::from_digit(digit, 36).unwrap_or('0'));
-        rest /= 36;
-        if rest == 0 {
-            break;
-        }
-    }
-    digits.push('c');
-    digits.iter().rev().collect()
-}
-
 fn list<T>(page: &Page<T>, row: impl Fn(&T) -> i64, text: impl Fn(&T) -> String) -> Answer {
-    let next = page.items.last().filter(|_| page.more).map(|item| encode_cursor(row(item)));
-    let items = array(page.items.iter().map(text));
-    Answer::ok(Object::new().raw("items", Some(&items)).with("nextCursor", &next).finish())
+    let next = page.items.last().filter(|_| page.more).map(|item| row_cursor(row(item)));
+    Answer::page(page.items.iter().map(text), next.as_deref())
 }
 
 fn group_text(group: &Group) -> String {

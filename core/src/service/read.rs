@@ -1,10 +1,9 @@
 //! Resources and the feed of changes.
 
-use super::answer::Answer;
+use super::answer::{Answer, row_cursor};
 use super::failure::{Failure, Handled};
 use super::host::{Clock, Randomness, Sql};
-use super::json::{Object, array};
-use super::manage::encode_cursor;
+use super::json::Object;
 use super::request::Parameters;
 use super::store::{ChangeFilter, Provenance, ResourceFilter, ScopeFilter, StoredChange, StoredResource};
 use super::{Service, time};
@@ -13,17 +12,11 @@ use crate::plan::ChangeType;
 
 impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
     pub(super) async fn list_resources(&self, parameters: &Parameters<'_>) -> Handled<Answer> {
-        let after = match parameters.text("cursor", 6000)? {
-            None => None,
-            Some(cursor) => Some(parse_cursor(&cursor).ok_or_else(|| {
-                Failure::parameter("cursor", "the parameter `cursor` is the `nextCursor` of a list")
-            })?),
-        };
+        let after = parameters.cursor(CURSOR_CHARS, parse_cursor)?;
         let filter = ResourceFilter { scopes: scopes(parameters)?, cut: self.cut(parameters).await?, after };
         let page = self.store.resources(&filter, parameters.limit()?).await?;
         let next = page.items.last().filter(|_| page.more).map(|last| cursor(last.scope, &last.id));
-        let items = array(page.items.iter().map(resource_text));
-        Ok(Answer::ok(Object::new().raw("items", Some(&items)).with("nextCursor", &next).finish()))
+        Ok(Answer::page(page.items.iter().map(resource_text), next.as_deref()))
     }
 
     /// The row of the last change that `?at=` lets see.
@@ -92,14 +85,7 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
         };
         let mut filter =
             ChangeFilter { scopes: scopes(parameters)?, change, after, before: None, descending };
-        if let Some(text) = parameters.text("cursor", 100)? {
-            let row = text.strip_prefix('c').and_then(|row| i64::from_str_radix(row, 36).ok());
-            let Some(row) = row else {
-                return Err(Failure::parameter(
-                    "cursor",
-                    "the parameter `cursor` is the `nextCursor` of a list",
-                ));
-            };
+        if let Some(row) = parameters.row_cursor()? {
             if descending {
                 filter.before = Some(row);
             } else {
@@ -107,9 +93,8 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
             }
         }
         let page = self.store.changes(&filter, parameters.limit()?).await?;
-        let next = page.items.last().filter(|_| page.more).map(|last| encode_cursor(last.seq));
-        let items = array(page.items.iter().map(change_text));
-        Ok(Answer::ok(Object::new().raw("items", Some(&items)).with("nextCursor", &next).finish()))
+        let next = page.items.last().filter(|_| page.more).map(|last| row_cursor(last.seq));
+        Ok(Answer::page(page.items.iter().map(change_text), next.as_deref()))
     }
 
     async fn change_row(&self, change_id: &str) -> Handled<i64> {
@@ -119,6 +104,9 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
         self.store.change_seq(commit, number).await?.ok_or_else(unknown)
     }
 }
+
+/// The longest cursor of a resources list: a scope, and an id of characters of four bytes each.
+const CURSOR_CHARS: usize = 16 + 1 + 8 * limits::ID_CHARS;
 
 /// A resources list's opaque cursor: the scope, and the id in hexadecimal.
 fn cursor(scope: i64, id: &str) -> String {
@@ -199,5 +187,7 @@ mod tests {
     fn cursors_come_back() {
         assert_eq!(parse_cursor(&cursor(77, "a,b é")), Some((77, "a,b é".to_owned())));
         assert_eq!(parse_cursor("zz"), None);
+        let longest = cursor(i64::MAX, &"😀".repeat(limits::ID_CHARS));
+        assert!(longest.len() <= CURSOR_CHARS && parse_cursor(&longest).is_some());
     }
 }

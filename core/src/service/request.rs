@@ -91,6 +91,20 @@ impl<'q> Parameters<'q> {
         }
     }
 
+    /// The row behind which a page begins.
+    pub(super) fn row_cursor(&self) -> Handled<Option<i64>> {
+        self.cursor(100, |text| i64::from_str_radix(text.strip_prefix('c')?, 36).ok())
+    }
+
+    /// A list's opaque cursor, read by the list's own rule.
+    pub(super) fn cursor<T>(&self, limit: usize, read: impl FnOnce(&str) -> Option<T>) -> Handled<Option<T>> {
+        let Some(text) = self.text("cursor", limit)? else { return Ok(None) };
+        match read(&text) {
+            Some(cursor) => Ok(Some(cursor)),
+            None => Err(Failure::parameter("cursor", "the parameter `cursor` is the `nextCursor` of a list")),
+        }
+    }
+
     /// The values of a list parameter: repeated, or separated by bare commas.
     pub(super) fn list(&self, name: &str) -> Handled<Vec<String>> {
         let mut values = Vec::new();

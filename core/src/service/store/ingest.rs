@@ -37,7 +37,8 @@ pub(in crate::service) struct Current {
     pub(in crate::service) payload: Option<String>,
 }
 
-/// A scope's row and revision; a scope that has none yet is at revision 0.
+/// A scope's row and revision. A scope that nothing was ever stored in has no row, and is at
+/// revision 0: the default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::service) struct Scope {
     pub(in crate::service) scope: i64,
@@ -129,20 +130,18 @@ impl<S: Sql> Store<S> {
         }))
     }
 
-    /// All ids and digests of a scope at that revision, with the payloads' sizes; `None` if it
-    /// moved on meanwhile. Read in pages: hosts limit what one statement may answer.
-    pub(in crate::service) async fn manifest(
-        &self,
-        scope: Scope,
-    ) -> Stored<Option<(Manifest, BTreeMap<String, i64>)>> {
+    /// All ids and digests of a scope at that revision; `None` if it moved on meanwhile. Read in
+    /// pages: hosts limit what one statement may answer.
+    pub(in crate::service) async fn manifest(&self, scope: Scope) -> Stored<Option<Manifest>> {
         const PAGE: i64 = 50_000;
         let mut manifest = Manifest::new();
-        let mut sizes = BTreeMap::new();
-        let mut after = String::new();
+        if scope == Scope::default() {
+            return Ok(Some(manifest));
+        }
         loop {
-            let parameters = parameters![scope.scope, after.as_str(), PAGE];
+            let after = manifest.last_key_value().map_or("", |(id, _)| id.as_str());
+            let parameters = parameters![scope.scope, after, PAGE];
             let rows = self.read(self.statements().manifest_page, parameters).await?;
-            let full = i64::try_from(rows.len()).is_ok_and(|rows| rows >= PAGE);
             for row in &rows {
                 let mut columns = Columns::of(row);
                 if columns.integer() != scope.revision {
@@ -150,19 +149,19 @@ impl<S: Sql> Store<S> {
                 }
                 // A scope without resources answers one row without an id.
                 let Some(id) = columns.optional_text() else { break };
-                let digest = columns.text().parse().map_err(|_| damaged())?;
-                sizes.insert(id.clone(), columns.integer());
-                after.clone_from(&id);
-                manifest.insert(id, digest);
+                manifest.insert(id, columns.text().parse().map_err(|_| damaged())?);
             }
-            if !full {
-                return Ok(Some((manifest, sizes)));
+            if i64::try_from(rows.len()).is_ok_and(|rows| rows < PAGE) {
+                return Ok(Some(manifest));
             }
         }
     }
 
     /// The digests of those of the ids that the scope has.
     pub(in crate::service) async fn manifest_of(&self, scope: Scope, ids: &[&str]) -> Stored<Manifest> {
+        if scope == Scope::default() {
+            return Ok(Manifest::new());
+        }
         let parameters = parameters![scope.scope, id_list(ids)];
         let rows = self.read(self.statements().manifest_of, parameters).await?;
         rows.iter()
@@ -171,6 +170,23 @@ impl<S: Sql> Store<S> {
                 Ok((columns.text(), columns.text().parse().map_err(|_| damaged())?))
             })
             .collect()
+    }
+
+    /// How many bytes the current payloads of some resources of a scope take.
+    pub(in crate::service) async fn sizes(
+        &self,
+        scope: Scope,
+        ids: &[&str],
+    ) -> Stored<BTreeMap<String, i64>> {
+        let parameters = parameters![scope.scope, id_list(ids)];
+        let rows = self.read(self.statements().sizes, parameters).await?;
+        Ok(rows
+            .iter()
+            .map(|row| {
+                let mut columns = Columns::of(row);
+                (columns.text(), columns.integer())
+            })
+            .collect())
     }
 
     /// The current payloads of some resources of a scope.

@@ -51,6 +51,7 @@ pub(super) struct Statements {
     scope: &'static str,
     manifest_page: &'static str,
     manifest_of: &'static str,
+    sizes: &'static str,
     payloads: &'static str,
     commit_plan: &'static str,
     cut_at: &'static str,
