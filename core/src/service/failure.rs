@@ -85,6 +85,12 @@ impl Failure {
         failure
     }
 
+    /// The host cannot say what its secret is.
+    pub(super) fn no_secret(why: String) -> Self {
+        let failure = Self::new(Code::Internal, "the admin token is not to be had; the log says why");
+        Self { fault: Some(why), ..failure }
+    }
+
     pub(super) fn method_not_allowed(allow: &str) -> Self {
         let mut failure = Self::new(Code::MethodNotAllowed, format!("this address takes {allow}"));
         if let Ok(value) = HeaderValue::from_str(allow) {

@@ -1,7 +1,8 @@
-//! What a host lends to the service: SQL, the time, randomness and the bytes of a request's body.
+//! What a host lends to the service: SQL, the time, randomness, its secret and the bytes of a
+//! request's body.
 //!
-//! The service decides everything else. A host implements these four small traits and passes
-//! requests to [`Service::handle`](super::Service::handle).
+//! The service decides everything else. A host implements these small traits and passes requests
+//! to [`Service::handle`](super::Service::handle).
 
 use std::future::Future;
 
@@ -35,6 +36,29 @@ pub enum SqlError {
     Unavailable(String),
 }
 
+impl SqlError {
+    /// Tells the two apart by SQLite's own message, for a host that is given nothing else.
+    ///
+    /// The words are SQLite's and libSQL's, whatever a client library puts around them: a trigger
+    /// refuses with `tidegate:…` ([`Refusal`](super::store::Refusal)), a constraint with
+    /// `constraint failed`. What says neither is the database's trouble.
+    ///
+    /// ```
+    /// use tidegate_core::service::SqlError;
+    /// let refused = SqlError::from_sqlite_message("hrana: `SQLite error: tidegate:stale:`".to_owned());
+    /// assert!(matches!(refused, SqlError::Refused(_)));
+    /// let locked = SqlError::from_sqlite_message("database is locked".to_owned());
+    /// assert!(matches!(locked, SqlError::Unavailable(_)));
+    /// ```
+    pub fn from_sqlite_message(message: String) -> Self {
+        if ["tidegate:", "constraint failed"].iter().any(|sign| message.contains(sign)) {
+            Self::Refused(message)
+        } else {
+            Self::Unavailable(message)
+        }
+    }
+}
+
 /// Statements in, rows out.
 ///
 /// Each call is one statement and atomic by itself; two calls may run on different connections,
@@ -58,16 +82,32 @@ pub trait Sql {
     ) -> impl Future<Output = Result<Vec<Row>, SqlError>>;
 }
 
-/// The time of day.
+/// The time of day, and time that passes.
 pub trait Clock {
     /// Milliseconds since 1970-01-01T00:00:00Z.
     fn now_unix_millis(&self) -> i64;
+
+    /// Lets so many milliseconds pass, while other requests go on.
+    fn pause(&self, millis: u64) -> impl Future<Output = ()>;
 }
 
 /// A cryptographically secure source of random bytes; keys are made from it.
 pub trait Randomness {
     /// Fills all of `bytes`.
     fn fill(&self, bytes: &mut [u8]);
+}
+
+/// Where the service's own secret comes from.
+///
+/// It is asked for by each request that needs it and kept by nobody, so a host whose secrets can
+/// be changed while it runs needs no restart.
+pub trait Secrets {
+    /// The bearer token of `/api/v1`. An empty one opens nothing.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be had, for the log: never in an answer, and without the secret in it.
+    fn admin_token(&self) -> impl Future<Output = Result<String, String>>;
 }
 
 /// Why a body could not be read to its end.

@@ -5,7 +5,7 @@ use http::{StatusCode, header};
 
 use super::answer::Answer;
 use super::failure::{Failure, Handled};
-use super::host::{Body, Clock, Randomness, Sql};
+use super::host::{Body, Clock, Randomness, Secrets, Sql};
 use super::json::{Object, array};
 use super::request::{Parameters, read_body, require_json};
 use super::route::Action;
@@ -127,7 +127,7 @@ fn guard(parameters: &Parameters<'_>) -> Handled<Option<Guard>> {
     }
 }
 
-impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
+impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
     pub(super) async fn ingest<B: Body>(
         &self,
         action: Action,
@@ -204,10 +204,11 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
         facts: &mut RequestFacts,
     ) -> Handled<Answer> {
         let integration = entry.admission.integration_id.clone();
-        let turns = self.turns.of(&integration, &entry.table.resource_name, &request.group_key);
+        let turn = self.common.turns.of(&integration, &entry.table.resource_name, &request.group_key);
         let mut items = self.check(action, &entry.table, payload).await?;
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
+                self.clock.pause(self.pause_before(attempt)).await;
                 let version = entry.table.version;
                 entry = self.enter(hash, table).await?;
                 if entry.table.version != version {
@@ -215,11 +216,11 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
                 }
             }
             // Dry runs change nothing and wait for nobody.
-            let (_shared, _alone) = match action {
-                _ if request.dry_run => (None, None),
+            let _held = match action {
+                _ if request.dry_run => None,
                 // Side by side, for as long as nobody else means the same resource.
-                Action::Event if attempt == 0 => (Some(turns.read().await), None),
-                _ => (None, Some(turns.write().await)),
+                Action::Event if attempt == 0 => Some(turn.share(&self.clock).await),
+                _ => Some(turn.take(&self.clock).await),
             };
             let Some(planned) = self.plan(action, &entry, request, payload, &items).await? else { continue };
             if let Some(refusal) = self.over_guard(action, request, &planned, &items) {
@@ -248,6 +249,16 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
             return Ok(answer(action, &entry, request, &items, &planned, committed.as_ref()));
         }
         Err(Failure::new(Code::Conflict, "others kept changing the same scope; try again"))
+    }
+
+    /// How long to wait, in milliseconds, before planning again: others who lost the same race do
+    /// not all come back at once.
+    fn pause_before(&self, attempt: usize) -> u64 {
+        const LONGEST: u64 = 256;
+        let mut random = [0; 8];
+        self.randomness.fill(&mut random);
+        let most = 1_u64.checked_shl(u32::try_from(attempt).unwrap_or(u32::MAX)).unwrap_or(LONGEST);
+        u64::from_le_bytes(random) % most.min(LONGEST)
     }
 
     /// Lets the payload through the gate.

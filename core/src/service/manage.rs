@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::answer::{Answer, row_cursor};
 use super::failure::{Failure, Handled};
-use super::host::{Body, Clock, Randomness, Sql};
+use super::host::{Body, Clock, Randomness, Secrets, Sql};
 use super::json::{Object, array};
 use super::request::{Command, Parameters, command_document, read_body};
 use super::store::{Group, Integration, Key, NewIntegration, NewSchema, Page, StoreError, StoredSchema};
@@ -33,7 +33,7 @@ pub struct Demo {
     pub ingest_key: String,
 }
 
-impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
+impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
     async fn command<B: Body>(&self, headers: &HeaderMap, body: &mut B) -> Handled<BytesMut> {
         read_body(headers, body, COMMAND_BYTES).await
     }
@@ -137,7 +137,7 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
         let new = NewSchema { name, schema: &text, test_data: test_data.as_deref(), digest: &digest };
         let now = self.clock.now_unix_millis();
         self.store.create_schema(&self.new_id(), &resource_name, group, table, new, now).await?;
-        self.cache.keep(digest, Arc::new(schema));
+        self.common.cache.keep(digest, Arc::new(schema));
         Ok(Answer::created(self.schema_text(&resource_name).await?))
     }
 
@@ -191,7 +191,7 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
         let digest = schema.digest().to_string();
         let new = NewSchema { name, schema: &text, test_data: test_data.as_deref(), digest: &digest };
         self.store.replace_schema(resource_name, new, self.clock.now_unix_millis()).await?;
-        self.cache.keep(digest, Arc::new(schema));
+        self.common.cache.keep(digest, Arc::new(schema));
         Ok(Answer::ok(self.schema_text(resource_name).await?))
     }
 

@@ -25,6 +25,7 @@ mod time;
 mod turns;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ::http::header::{AUTHORIZATION, HeaderMap};
 use ::http::request::Parts;
@@ -34,22 +35,43 @@ use bytes::Bytes;
 use self::answer::Answer;
 use self::cache::SchemaCache;
 use self::failure::{Failure, Handled};
-pub use self::host::{Body, BodyError, Clock, Randomness, Row, Sql, SqlError, SqlValue};
+pub use self::host::{Body, BodyError, Clock, Randomness, Row, Secrets, Sql, SqlError, SqlValue};
 use self::json::Object;
 pub use self::manage::Demo;
 use self::request::{Parameters, decode_segment};
 use self::route::Action;
-use self::store::Store;
+use self::store::{Store, StoreError};
 use self::turns::Turns;
 use crate::digest::Digest;
 use crate::problem::Code;
 use crate::schema::PreparedSchema;
 
-/// What a service is set up with.
+/// Secrets that stay as they are for as long as the process runs.
 #[derive(Clone)]
 pub struct Settings {
     /// The bearer token of `/api/v1`.
     pub admin_token: String,
+}
+
+impl Secrets for Settings {
+    async fn admin_token(&self) -> Result<String, String> {
+        Ok(self.admin_token.clone())
+    }
+}
+
+/// What the services of one process have in common, and all that is kept between requests:
+/// prepared schemas, the turns of the requests that are in flight, and that the tables are there.
+///
+/// A host that makes a service for each request makes this once. It is only a memory: without it
+/// the answers are the same, and slower.
+#[derive(Debug, Clone, Default)]
+pub struct Shared(Arc<Common>);
+
+#[derive(Debug, Default)]
+struct Common {
+    cache: SchemaCache,
+    turns: Turns,
+    migrated: AtomicBool,
 }
 
 /// What one request was about, for a host's logs and metrics. Holds no payload value and no key;
@@ -85,6 +107,7 @@ pub struct RequestFacts {
 /// }
 /// impl Clock for Nothing {
 ///     fn now_unix_millis(&self) -> i64 { 0 }
+///     async fn pause(&self, _: u64) {}
 /// }
 /// impl Randomness for Nothing {
 ///     fn fill(&self, _: &mut [u8]) {}
@@ -99,13 +122,12 @@ pub struct RequestFacts {
 /// let std::task::Poll::Ready(answer) = answer.as_mut().poll(&mut context) else { unreachable!() };
 /// assert_eq!(answer.status(), 503);
 /// ```
-pub struct Service<S, C, R> {
+pub struct Service<S, C, R, T = Settings> {
     store: Store<S>,
     clock: C,
     randomness: R,
-    admin: Secret,
-    cache: SchemaCache,
-    turns: Turns,
+    secrets: T,
+    common: Arc<Common>,
 }
 
 /// The hash of a secret; comparing two takes the same time whatever they are.
@@ -126,27 +148,32 @@ impl Secret {
     }
 }
 
-impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
-    /// A service over a database, a clock and a source of randomness.
-    pub fn new(sql: S, clock: C, randomness: R, settings: Settings) -> Self {
-        let Settings { admin_token } = settings;
-        Self {
-            store: Store::new(sql),
-            clock,
-            randomness,
-            admin: Secret::of(admin_token.as_bytes()),
-            cache: SchemaCache::default(),
-            turns: Turns::default(),
-        }
+impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
+    /// A service over a database, a clock, a source of randomness and its secrets.
+    pub fn new(sql: S, clock: C, randomness: R, secrets: T) -> Self {
+        Self::sharing(&Shared::default(), sql, clock, randomness, secrets)
     }
 
-    /// Creates or migrates the tables. To be called once before the first request.
+    /// A service that has `shared` in common with others of this process over the same database.
+    pub fn sharing(shared: &Shared, sql: S, clock: C, randomness: R, secrets: T) -> Self {
+        Self { store: Store::new(sql), clock, randomness, secrets, common: Arc::clone(&shared.0) }
+    }
+
+    /// Creates or migrates the tables, unless a service with the same [`Shared`] has done it.
+    ///
+    /// To be called before the first request. A host that has no moment before it need not:
+    /// [`handle`](Self::handle) sees to it.
     ///
     /// # Errors
     ///
-    /// The database's. Calling it again goes on where it broke off.
+    /// The database's. Calling it again goes on where it broke off. Instances that start at the
+    /// same time do each other no harm.
     pub async fn migrate(&self) -> Result<(), SqlError> {
-        self.store.migrate().await
+        if !self.common.migrated.load(Ordering::Relaxed) {
+            self.store.migrate().await?;
+            self.common.migrated.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// The host's own database handle.
@@ -184,7 +211,10 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
         };
         let action = *action;
         if action.is_admin() {
-            self.require_admin(&request.headers)?;
+            self.require_admin(&request.headers).await?;
+        }
+        if action.needs_store() {
+            self.migrate().await.map_err(StoreError::from)?;
         }
         let mut segments = Vec::new();
         for segment in raw {
@@ -233,10 +263,12 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
         }
     }
 
-    fn require_admin(&self, headers: &HeaderMap) -> Handled<()> {
+    async fn require_admin(&self, headers: &HeaderMap) -> Handled<()> {
+        let expected = self.secrets.admin_token().await.map_err(Failure::no_secret)?;
         let header = headers.get(AUTHORIZATION).map(|value| value.as_bytes()).unwrap_or_default();
         let (scheme, token) = header.split_at_checked(7).unwrap_or_default();
-        if scheme.eq_ignore_ascii_case(b"bearer ") && self.admin.matches(&Secret::of(token.trim_ascii())) {
+        let right = Secret::of(expected.as_bytes()).matches(&Secret::of(token.trim_ascii()));
+        if scheme.eq_ignore_ascii_case(b"bearer ") && right && !expected.is_empty() {
             Ok(())
         } else {
             Err(Failure::unauthorized(
@@ -267,14 +299,14 @@ impl<S: Sql, C: Clock, R: Randomness> Service<S, C, R> {
         digest: &str,
         load: impl AsyncFnOnce() -> Handled<Option<String>>,
     ) -> Handled<Arc<PreparedSchema>> {
-        if let Some(schema) = self.cache.find(digest) {
+        if let Some(schema) = self.common.cache.find(digest) {
             return Ok(schema);
         }
         let text = load().await?.unwrap_or_default();
         match PreparedSchema::prepare(text.as_bytes()) {
             Ok(schema) => {
                 let schema = Arc::new(schema);
-                self.cache.keep(digest.to_owned(), Arc::clone(&schema));
+                self.common.cache.keep(digest.to_owned(), Arc::clone(&schema));
                 Ok(schema)
             }
             Err(_) => Err(Failure::new(Code::Internal, "the stored schema cannot be prepared any more")),

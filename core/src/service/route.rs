@@ -48,6 +48,11 @@ impl Action {
         matches!(self, Self::Event | Self::Bulk | Self::Delete | Self::Manifest)
     }
 
+    /// Whether answering it takes the database.
+    pub(super) fn needs_store(self) -> bool {
+        self == Self::Ready || !self.is_public() && self != Self::CheckSchema
+    }
+
     fn is_public(self) -> bool {
         matches!(self, Self::Console | Self::Docs | Self::OpenApi | Self::Health | Self::Ready)
     }

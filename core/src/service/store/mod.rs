@@ -178,9 +178,15 @@ impl<S: Sql> Store<S> {
     /// at once do no harm.
     pub(super) async fn migrate(&self) -> Result<(), SqlError> {
         let statements = self.statements();
-        self.sql.write(statements.create_version_table, Vec::new()).await?;
-        let rows = self.sql.read(statements.read_version, Vec::new()).await?;
-        let version = rows.first().map_or(0, |row| Columns::of(row).integer());
+        // Where there is nothing to do, which is nearly always, this is the only statement.
+        let version = match self.sql.read(statements.read_version, Vec::new()).await {
+            Ok(rows) => rows.first().map_or(0, |row| Columns::of(row).integer()),
+            Err(SqlError::Unavailable(why) | SqlError::Refused(why)) if why.contains("no such table") => {
+                self.sql.write(statements.create_version_table, Vec::new()).await?;
+                0
+            }
+            Err(error) => return Err(error),
+        };
         for (number, migration) in (1i64..).zip(statements.migrations).filter(|(number, _)| *number > version)
         {
             for statement in *migration {

@@ -12,7 +12,12 @@
 use super::Statements;
 
 /// The migrations, oldest first. Each is a list of statements that can be repeated, so that a
-/// migration that broke off is simply run again. A landed migration never changes.
+/// migration that broke off is simply run again, and two instances may run it side by side. A
+/// landed migration never changes.
+///
+/// They only add. A command that has to work otherwise gets a view of another name: an instance of
+/// the version before may still be using the old one, and between a `DROP` and a `CREATE` there
+/// would be none.
 pub(super) const MIGRATIONS: &[&[&str]] = &[&[
     "CREATE TABLE IF NOT EXISTS groups (
         seq INTEGER PRIMARY KEY,
@@ -115,16 +120,14 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
     // Groups.
     "CREATE VIEW IF NOT EXISTS create_group AS
         SELECT '' AS id, '' AS prefix, '' AS name, '' AS description, 0 AS now",
-    "DROP TRIGGER IF EXISTS create_group_run",
-    "CREATE TRIGGER create_group_run INSTEAD OF INSERT ON create_group BEGIN
+    "CREATE TRIGGER IF NOT EXISTS create_group_run INSTEAD OF INSERT ON create_group BEGIN
         SELECT RAISE(ABORT, 'tidegate:name-taken:prefix') FROM groups WHERE prefix = NEW.prefix;
         SELECT RAISE(ABORT, 'tidegate:name-taken:name') FROM groups WHERE name = NEW.name;
         INSERT INTO groups (id, prefix, name, description, created_at)
             VALUES (NEW.id, NEW.prefix, NEW.name, NEW.description, NEW.now);
     END",
     "CREATE VIEW IF NOT EXISTS change_group AS SELECT '' AS prefix, '' AS name, '' AS description",
-    "DROP TRIGGER IF EXISTS change_group_run",
-    "CREATE TRIGGER change_group_run INSTEAD OF INSERT ON change_group BEGIN
+    "CREATE TRIGGER IF NOT EXISTS change_group_run INSTEAD OF INSERT ON change_group BEGIN
         SELECT RAISE(ABORT, 'tidegate:not-found:group')
             WHERE NOT EXISTS (SELECT 1 FROM groups WHERE prefix = NEW.prefix);
         SELECT RAISE(ABORT, 'tidegate:name-taken:name')
@@ -132,8 +135,7 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
         UPDATE groups SET name = NEW.name, description = NEW.description WHERE prefix = NEW.prefix;
     END",
     "CREATE VIEW IF NOT EXISTS delete_group AS SELECT '' AS prefix",
-    "DROP TRIGGER IF EXISTS delete_group_run",
-    "CREATE TRIGGER delete_group_run INSTEAD OF INSERT ON delete_group BEGIN
+    "CREATE TRIGGER IF NOT EXISTS delete_group_run INSTEAD OF INSERT ON delete_group BEGIN
         SELECT RAISE(ABORT, 'tidegate:not-found:group')
             WHERE NOT EXISTS (SELECT 1 FROM groups WHERE prefix = NEW.prefix);
         SELECT RAISE(ABORT, 'tidegate:in-use:schema')
@@ -146,8 +148,7 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
     "CREATE VIEW IF NOT EXISTS create_schema AS
         SELECT '' AS id, '' AS resource_name, '' AS group_prefix, '' AS table_name, '' AS name,
             '' AS schema, '' AS test_data, '' AS digest, 0 AS now",
-    "DROP TRIGGER IF EXISTS create_schema_run",
-    "CREATE TRIGGER create_schema_run INSTEAD OF INSERT ON create_schema BEGIN
+    "CREATE TRIGGER IF NOT EXISTS create_schema_run INSTEAD OF INSERT ON create_schema BEGIN
         SELECT RAISE(ABORT, 'tidegate:not-found:group')
             WHERE NOT EXISTS (SELECT 1 FROM groups WHERE prefix = NEW.group_prefix);
         SELECT RAISE(ABORT, 'tidegate:name-retired:table')
@@ -165,8 +166,7 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
     END",
     "CREATE VIEW IF NOT EXISTS replace_schema AS
         SELECT '' AS resource_name, '' AS name, '' AS schema, '' AS test_data, '' AS digest, 0 AS now",
-    "DROP TRIGGER IF EXISTS replace_schema_run",
-    "CREATE TRIGGER replace_schema_run INSTEAD OF INSERT ON replace_schema BEGIN
+    "CREATE TRIGGER IF NOT EXISTS replace_schema_run INSTEAD OF INSERT ON replace_schema BEGIN
         SELECT RAISE(ABORT, 'tidegate:not-found:schema')
             WHERE NOT EXISTS (SELECT 1 FROM schemas WHERE resource_name = NEW.resource_name);
         SELECT RAISE(ABORT, 'tidegate:table-retired:schema')
@@ -184,8 +184,7 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
     // Removes all resources of an integration, or of a table, in one commit.
     "CREATE VIEW IF NOT EXISTS clear_scopes AS
         SELECT '' AS commit_id, '' AS integration_id, '' AS resource_name, '' AS event, 0 AS now",
-    "DROP TRIGGER IF EXISTS clear_scopes_run",
-    "CREATE TRIGGER clear_scopes_run INSTEAD OF INSERT ON clear_scopes BEGIN
+    "CREATE TRIGGER IF NOT EXISTS clear_scopes_run INSTEAD OF INSERT ON clear_scopes BEGIN
         UPDATE scopes SET revision = revision + 1
             WHERE integration_id = NEW.integration_id OR resource_name = NEW.resource_name;
         INSERT INTO commits (id, first_change, changes, recorded_at, event)
@@ -212,8 +211,7 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
     END",
     "CREATE VIEW IF NOT EXISTS retire_schema AS
         SELECT '' AS resource_name, 0 AS force, '' AS commit_id, 0 AS now",
-    "DROP TRIGGER IF EXISTS retire_schema_run",
-    "CREATE TRIGGER retire_schema_run INSTEAD OF INSERT ON retire_schema BEGIN
+    "CREATE TRIGGER IF NOT EXISTS retire_schema_run INSTEAD OF INSERT ON retire_schema BEGIN
         SELECT RAISE(ABORT, 'tidegate:not-found:schema')
             WHERE NOT EXISTS (SELECT 1 FROM schemas WHERE resource_name = NEW.resource_name);
         SELECT RAISE(ABORT, 'tidegate:table-retired:schema')
@@ -231,8 +229,7 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
     "CREATE VIEW IF NOT EXISTS create_integration AS
         SELECT '' AS id, '' AS name, '' AS description, '' AS tags, '' AS group_prefix, 1 AS enabled,
             '' AS key_id, '' AS key_hash, 0 AS now",
-    "DROP TRIGGER IF EXISTS create_integration_run",
-    "CREATE TRIGGER create_integration_run INSTEAD OF INSERT ON create_integration BEGIN
+    "CREATE TRIGGER IF NOT EXISTS create_integration_run INSTEAD OF INSERT ON create_integration BEGIN
         SELECT RAISE(ABORT, 'tidegate:not-found:group')
             WHERE NOT EXISTS (SELECT 1 FROM groups WHERE prefix = NEW.group_prefix);
         SELECT RAISE(ABORT, 'tidegate:group-without-schemas:group')
@@ -247,8 +244,7 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
     END",
     "CREATE VIEW IF NOT EXISTS change_integration AS
         SELECT '' AS id, '' AS name, '' AS description, '' AS tags, 1 AS enabled",
-    "DROP TRIGGER IF EXISTS change_integration_run",
-    "CREATE TRIGGER change_integration_run INSTEAD OF INSERT ON change_integration BEGIN
+    "CREATE TRIGGER IF NOT EXISTS change_integration_run INSTEAD OF INSERT ON change_integration BEGIN
         SELECT RAISE(ABORT, 'tidegate:not-found:integration')
             WHERE NOT EXISTS (SELECT 1 FROM integrations WHERE id = NEW.id AND deleted_at IS NULL);
         SELECT RAISE(ABORT, 'tidegate:name-taken:name')
@@ -258,8 +254,7 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
             WHERE id = NEW.id;
     END",
     "CREATE VIEW IF NOT EXISTS delete_integration AS SELECT '' AS id, '' AS commit_id, 0 AS now",
-    "DROP TRIGGER IF EXISTS delete_integration_run",
-    "CREATE TRIGGER delete_integration_run INSTEAD OF INSERT ON delete_integration BEGIN
+    "CREATE TRIGGER IF NOT EXISTS delete_integration_run INSTEAD OF INSERT ON delete_integration BEGIN
         SELECT RAISE(ABORT, 'tidegate:not-found:integration')
             WHERE NOT EXISTS (SELECT 1 FROM integrations WHERE id = NEW.id AND deleted_at IS NULL);
         UPDATE ingest_keys SET revoked_at = NEW.now WHERE integration_id = NEW.id AND revoked_at IS NULL;
@@ -269,8 +264,7 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
     END",
     "CREATE VIEW IF NOT EXISTS create_key AS
         SELECT '' AS id, '' AS integration_id, '' AS hash, 0 AS now",
-    "DROP TRIGGER IF EXISTS create_key_run",
-    "CREATE TRIGGER create_key_run INSTEAD OF INSERT ON create_key BEGIN
+    "CREATE TRIGGER IF NOT EXISTS create_key_run INSTEAD OF INSERT ON create_key BEGIN
         SELECT RAISE(ABORT, 'tidegate:not-found:integration')
             WHERE NOT EXISTS (
                 SELECT 1 FROM integrations WHERE id = NEW.integration_id AND deleted_at IS NULL);
@@ -286,8 +280,7 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
         SELECT '' AS commit_id, '' AS key_id, '' AS integration_id, '' AS resource_name,
             0 AS schema_version, '' AS group_key, 0 AS revision, 0 AS now, '' AS event, '' AS actor,
             '' AS plan",
-    "DROP TRIGGER IF EXISTS commit_plan_run",
-    "CREATE TRIGGER commit_plan_run INSTEAD OF INSERT ON commit_plan BEGIN
+    "CREATE TRIGGER IF NOT EXISTS commit_plan_run INSTEAD OF INSERT ON commit_plan BEGIN
         SELECT RAISE(ABORT, 'tidegate:stale:')
             WHERE NOT EXISTS (
                 SELECT 1 FROM ingest_keys k
