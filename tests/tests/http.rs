@@ -14,10 +14,16 @@ use tidegate_tests::http::native::NativeHost;
 use tidegate_tests::http::openapi::Description;
 use tidegate_tests::http::run::converse;
 use tidegate_tests::http::service::ServiceHost;
+use tidegate_tests::http::spin::{self, Spin, SpinUp};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let hosts: [Arc<dyn HttpHost>; 2] = [Arc::new(ServiceHost), Arc::new(NativeHost)];
+    let hosts = hosts();
+    for (host, skip) in &hosts {
+        if let Some(reason) = skip {
+            println!("the host `{}` is skipped: {reason}", host.name());
+        }
+    }
     let conversations: Vec<Arc<Conversation>> = match conversation::all() {
         Ok(conversations) => conversations.into_iter().map(Arc::new).collect(),
         Err(fault) => {
@@ -27,10 +33,10 @@ fn main() -> ExitCode {
     };
     let mut trials = Vec::new();
     for conversation in &conversations {
-        for host in &hosts {
+        for (host, skip) in &hosts {
             let name = format!("http/{}::{}", conversation.file, host.name());
             let (host, conversation) = (Arc::clone(host), Arc::clone(conversation));
-            let ignored = !conversation.runs_on(host.name());
+            let ignored = skip.is_some() || !conversation.runs_on(host.name());
             let trial =
                 Trial::test(name, move || Ok(converse(host.as_ref(), &conversation, &mut |_, _| Ok(()))?));
             trials.push(trial.with_ignored_flag(ignored));
@@ -44,6 +50,16 @@ fn main() -> ExitCode {
         the_description_holds(&conversations).map_err(Failed::from)
     }));
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Every host there is, and why one cannot run here.
+fn hosts() -> [(Arc<dyn HttpHost>, Option<String>); 4] {
+    [
+        (Arc::new(ServiceHost), None),
+        (Arc::new(NativeHost), None),
+        (Arc::new(Spin), spin::component().err()),
+        (Arc::new(SpinUp), SpinUp::available().err()),
+    ]
 }
 
 /// Holds every answer of every conversation against the service's own description.

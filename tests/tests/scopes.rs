@@ -1,5 +1,6 @@
 //! Many requests on one scope, and on one resource, at the same time, and a scope as large as a
-//! bulk can be, through the native server.
+//! bulk can be: through the native server, and through the component, whose instances know nothing
+//! of each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
@@ -7,11 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
 use tidegate_tests::http::client::Client;
 use tidegate_tests::http::message::{Request, RequestBody, Response};
 use tidegate_tests::http::native::NativeServer;
+use tidegate_tests::http::spin::{self, SpinServer};
 use tidegate_tests::http::{ADMIN_TOKEN, Fault};
 
 const SINGLE: &str = "/integration/custom-data/event/server";
@@ -28,19 +30,56 @@ const DELETES: (u64, u64) = (1, 30);
 /// How many different ids they share.
 const IDS: u64 = 40;
 
+type Test = fn(&Site) -> Result<(), Fault>;
+
+const TESTS: [(&str, Test); 3] = [
+    ("writers-on-one-scope", writers_on_one_scope),
+    ("writers-on-one-resource", writers_on_one_resource),
+    ("four-mebibytes", four_mebibytes),
+];
+
+type Start = fn() -> Result<Box<dyn Server>, Fault>;
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let trials = vec![
-        Trial::test("scopes/writers-on-one-scope", || writers_on_one_scope().map_err(Failed::from)),
-        Trial::test("scopes/writers-on-one-resource", || writers_on_one_resource().map_err(Failed::from)),
-        Trial::test("scopes/four-mebibytes", || four_mebibytes().map_err(Failed::from)),
+    let component = spin::component().err();
+    if let Some(reason) = &component {
+        println!("the host `spin` is skipped: {reason}");
+    }
+    let hosts: [(&str, Start, bool); 2] = [
+        ("native", || Ok(Box::new(NativeServer::start(2)?)), false),
+        ("spin", || Ok(Box::new(SpinServer::start(2)?)), component.is_some()),
     ];
+    let mut trials = Vec::new();
+    for (host, start, skipped) in hosts {
+        for (name, test) in TESTS {
+            let run = move || Ok(test(&Site::on(start()?)?)?);
+            trials.push(Trial::test(format!("scopes/{name}::{host}"), run).with_ignored_flag(skipped));
+        }
+    }
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// A running server.
+trait Server: Sync {
+    fn client(&self) -> Client;
+}
+
+impl Server for NativeServer {
+    fn client(&self) -> Client {
+        self.client()
+    }
+}
+
+impl Server for SpinServer {
+    fn client(&self) -> Client {
+        self.client()
+    }
 }
 
 /// A server with the table `server` and a key for it.
 struct Site {
-    server: NativeServer,
+    server: Box<dyn Server>,
     key: String,
 }
 
@@ -51,8 +90,7 @@ struct Speaker {
 }
 
 impl Site {
-    fn new() -> Result<Self, Fault> {
-        let server = NativeServer::start(2)?;
+    fn on(server: Box<dyn Server>) -> Result<Self, Fault> {
         let mut speaker = Speaker { client: server.client(), key: String::new() };
         let schema = json!({
             "type": "object",
@@ -235,8 +273,7 @@ fn follow(speaker: &mut Speaker, written: &AtomicBool) -> Result<Vec<Change>, Fa
     }
 }
 
-fn writers_on_one_scope() -> Result<(), Fault> {
-    let site = Site::new()?;
+fn writers_on_one_scope(site: &Site) -> Result<(), Fault> {
     let written = AtomicBool::new(false);
     let started = Instant::now();
     let followed = thread::scope(|scope| {
@@ -294,10 +331,9 @@ fn writers_on_one_scope() -> Result<(), Fault> {
 
 /// Each request comes through, however many others mean the same resource, and the changes form
 /// one line from the first to the last.
-fn writers_on_one_resource() -> Result<(), Fault> {
+fn writers_on_one_resource(site: &Site) -> Result<(), Fault> {
     const THREADS: u64 = 24;
     const EACH: u64 = 10;
-    let site = Site::new()?;
     thread::scope(|scope| {
         let writers: Vec<_> = (0..THREADS)
             .map(|thread| {
@@ -325,10 +361,9 @@ fn joined<T>(thread: thread::ScopedJoinHandle<'_, Result<T, Fault>>) -> Result<T
     thread.join().unwrap_or_else(|_| Err("a thread panicked".into()))
 }
 
-fn four_mebibytes() -> Result<(), Fault> {
+fn four_mebibytes(site: &Site) -> Result<(), Fault> {
     const RESOURCES: usize = 18_000;
     const MOST: usize = 4 * 1024 * 1024;
-    let site = Site::new()?;
     let mut speaker = site.speaker();
     let note = "x".repeat(174);
     let mut items: Vec<Value> = (0..RESOURCES)

@@ -21,8 +21,11 @@ use crate::problem::Code;
 use crate::report::{ChangeReport, ProblemDetails};
 use crate::schema::PreparedSchema;
 
-/// How often a request plans again when others changed what it planned from.
-const ATTEMPTS: usize = 10;
+/// How often a request plans at the most when others keep changing what it planned from, and after
+/// how many milliseconds it gives up before that. In one process requests take turns, so this is
+/// for the other instances on the same database.
+const ATTEMPTS: usize = 100;
+const PATIENCE: i64 = 10_000;
 /// A key's last use is noted at most this often, in milliseconds.
 pub(super) const KEY_USE_GRAIN: i64 = 10_000;
 /// How many bytes of stored payloads are compared at a time.
@@ -206,8 +209,12 @@ impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
         let integration = entry.admission.integration_id.clone();
         let turn = self.common.turns.of(&integration, &entry.table.resource_name, &request.group_key);
         let mut items = self.check(action, &entry.table, payload).await?;
+        let begun = self.clock.now_unix_millis();
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
+                if self.clock.now_unix_millis().saturating_sub(begun) > PATIENCE {
+                    break;
+                }
                 self.clock.pause(self.pause_before(attempt)).await;
                 let version = entry.table.version;
                 entry = self.enter(hash, table).await?;
@@ -254,7 +261,7 @@ impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
     /// How long to wait, in milliseconds, before planning again: others who lost the same race do
     /// not all come back at once.
     fn pause_before(&self, attempt: usize) -> u64 {
-        const LONGEST: u64 = 256;
+        const LONGEST: u64 = 64;
         let mut random = [0; 8];
         self.randomness.fill(&mut random);
         let most = 1_u64.checked_shl(u32::try_from(attempt).unwrap_or(u32::MAX)).unwrap_or(LONGEST);

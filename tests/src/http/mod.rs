@@ -52,6 +52,7 @@ pub mod native;
 pub mod openapi;
 pub mod run;
 pub mod service;
+pub mod spin;
 
 /// What went wrong, for a human.
 pub type Fault = String;

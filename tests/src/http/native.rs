@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::client::Client;
 use super::host::{HttpHost, Instance};
 use super::message::{Request, Response};
+use super::spin::write_lock;
 use super::{ADMIN_TOKEN, Fault};
 
 /// The native server.
@@ -109,14 +110,7 @@ impl Instance for OverSocket {
 
     /// Another process that holds the write lock for longer than the server is ready to wait.
     fn set_storage_broken(&mut self, broken: bool) -> Result<bool, Fault> {
-        let text = |error: rusqlite::Error| error.to_string();
-        self.locker = if broken {
-            let locker = Connection::open(&self.server.database).map_err(text)?;
-            locker.execute_batch("BEGIN IMMEDIATE").map_err(text)?;
-            Some(locker)
-        } else {
-            None
-        };
+        self.locker = if broken { Some(write_lock(&self.server.database)?) } else { None };
         Ok(true)
     }
 }
