@@ -27,11 +27,14 @@ use crate::document::{Document, Node, Number, Type};
 /// );
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Digest([u8; 32]);
+pub struct Digest([u8; Digest::BYTES]);
 
 const VERSION: u8 = 1;
 
 impl Digest {
+    /// How many bytes a digest has. Its text has twice as many hexadecimal digits.
+    pub const BYTES: usize = 32;
+
     /// The digest of a value.
     pub fn of(node: Node<'_>) -> Self {
         let mut sink = Sink { hasher: blake3::Hasher::new(), buffer: [0; 1024], len: 0 };

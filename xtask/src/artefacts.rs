@@ -17,11 +17,16 @@ pub(crate) fn native(workspace: &Workspace) -> Result<PathBuf> {
 
 /// Builds the guest module that the tests run, and gives its path.
 pub(crate) fn guest(workspace: &Workspace) -> Result<PathBuf> {
+    guest_as(workspace, "release")
+}
+
+/// Builds the guest module by a profile, and gives its path.
+pub(crate) fn guest_as(workspace: &Workspace, profile: &str) -> Result<PathBuf> {
     let target = Target::Unknown;
-    let mut command = workspace.cargo(["build", "--release", "--package", "tidegate-guest"]);
+    let mut command = workspace.cargo(["build", "--profile", profile, "--package", "tidegate-guest"]);
     toolchain::ensure(workspace, target)?.apply(&mut command);
     process::run(&mut command)?;
-    existing(workspace.target.join(target.triple()).join("release/tidegate_guest.wasm"))
+    existing(workspace.target.join(target.triple()).join(profile).join("tidegate_guest.wasm"))
 }
 
 fn existing(path: PathBuf) -> Result<PathBuf> {

@@ -1,6 +1,8 @@
 //! The project's own commands. What people run here is what CI runs.
 
 mod artefacts;
+mod bench;
+mod component;
 mod demo;
 mod features;
 mod process;
@@ -41,6 +43,11 @@ enum Task {
         /// One of them only
         artefact: Option<Artefact>,
     },
+    /// Measure against peers, in one run, one line a case
+    Bench {
+        /// What to measure
+        subject: bench::Subject,
+    },
     /// Make sure that WebAssembly can be built here
     Setup,
 }
@@ -49,6 +56,8 @@ enum Task {
 enum Artefact {
     /// The binary `tidegate`
     Native,
+    /// The Spin component, in `host-spin/tidegate.wasm`
+    Component,
     /// The core as a WebAssembly module, for the tests
     Guest,
 }
@@ -72,11 +81,20 @@ fn perform(task: &Task) -> Result<()> {
             if matches!(artefact, None | Some(Artefact::Native)) {
                 println!("{}", artefacts::native(&workspace)?.display());
             }
+            if matches!(artefact, None | Some(Artefact::Component)) {
+                println!("{}", component::shipped(&workspace)?.display());
+            }
             if matches!(artefact, None | Some(Artefact::Guest)) {
                 println!("{}", artefacts::guest(&workspace)?.display());
             }
             Ok(())
         }
-        Task::Setup => toolchain::ensure(&workspace, Target::Unknown).map(|_| ()),
+        Task::Bench { subject } => bench::run(&workspace, *subject),
+        Task::Setup => {
+            for target in [Target::Unknown, Target::Wasip2] {
+                toolchain::ensure(&workspace, target)?;
+            }
+            Ok(())
+        }
     }
 }

@@ -5,17 +5,18 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use crate::workspace::Workspace;
-use crate::{artefacts, features, process, toolchain, tools};
+use crate::{artefacts, component, features, process, toolchain, tools};
 
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
 /// What fails fast comes first; what has to be fetched and built once comes last.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     ("format", format),
     ("features of serde_json", features::check),
     ("clippy", clippy),
     ("clippy of the core for WebAssembly", clippy_wasm),
     ("guest module", |workspace| artefacts::guest(workspace).map(|_| ())),
+    ("component", |workspace| component::shipped(workspace).map(|_| ())),
     ("tests", tests),
     ("documentation", documentation),
     ("package of the core", package),
@@ -67,8 +68,10 @@ fn clippy_wasm(workspace: &Workspace) -> Result<()> {
 }
 
 fn tests(workspace: &Workspace) -> Result<()> {
-    let guest = artefacts::guest(workspace)?;
-    process::run(workspace.cargo(["test", "--workspace", "--all-features"]).env("TIDEGATE_GUEST_WASM", guest))
+    let mut command = workspace.cargo(["test", "--workspace", "--all-features"]);
+    command.env("TIDEGATE_GUEST_WASM", artefacts::guest(workspace)?);
+    command.env("TIDEGATE_SPIN_WASM", component::shipped(workspace)?);
+    process::run(&mut command)
 }
 
 fn documentation(workspace: &Workspace) -> Result<()> {

@@ -1,12 +1,13 @@
-//! The programs that check licences and spelling.
+//! The programs that check licences and spelling, and the one that makes WebAssembly small.
 //!
-//! One on the PATH is taken as it is. Otherwise cargo builds it once, into the build directory,
-//! which takes about two minutes a program on two cores.
+//! Of the former, one on the PATH is taken as it is. Otherwise cargo builds it once, into the build
+//! directory, which takes about two minutes a program on two cores. The latter comes from npm, at
+//! one version, so that the same sources give the same artefact everywhere.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::process;
 use crate::workspace::Workspace;
@@ -38,6 +39,25 @@ impl Tool {
         process::run(&mut command)?;
         Ok(own)
     }
+}
+
+/// The npm package with `wasm-opt`, and its version.
+const BINARYEN: (&str, &str) = ("binaryen", "132.0.0");
+
+/// The path of `wasm-opt`, which is a program for Node.js.
+pub(crate) fn wasm_opt(workspace: &Workspace) -> Result<PathBuf> {
+    let (package, version) = BINARYEN;
+    let home = workspace.target.join("tools").join(format!("{package}-{version}"));
+    let program = home.join("node_modules").join(package).join("bin/wasm-opt");
+    if !program.is_file() {
+        eprintln!("setup: installing {package} {version} from npm, for wasm-opt");
+        std::fs::create_dir_all(&home)?;
+        let mut command = Command::new("npm");
+        command.args(["install", "--silent", "--no-audit", "--no-fund", "--no-save", "--prefix"]).arg(&home);
+        process::run(command.arg(format!("{package}@{version}")))
+            .context("wasm-opt is needed, from npm; npm comes with Node.js")?;
+    }
+    Ok(program)
 }
 
 /// Checks licences, bans and sources of all dependencies, and known vulnerabilities.

@@ -26,6 +26,28 @@ unsafe extern "C" fn run(address: *const u8, len: u32) -> u64 {
     (answer.addr() as u64) << 32 | answer.len() as u64
 }
 
+/// [`kept::prepare`](crate::kept::prepare) of the `len` bytes at `address`: 1, or 0 if refused.
+///
+/// # Safety
+/// As [`run`].
+#[unsafe(no_mangle)]
+unsafe extern "C" fn kept_prepare(address: *const u8, len: u32) -> u32 {
+    // SAFETY: as in `run`.
+    let schema = unsafe { std::slice::from_raw_parts(address, len as usize) };
+    crate::kept::prepare(schema).into()
+}
+
+/// [`kept::check`](crate::kept::check) of the `len` bytes at `address`: how many passed.
+///
+/// # Safety
+/// As [`run`].
+#[unsafe(no_mangle)]
+unsafe extern "C" fn kept_check(address: *const u8, len: u32, bulk: u32) -> u32 {
+    // SAFETY: as in `run`.
+    let payload = unsafe { std::slice::from_raw_parts(address, len as usize) };
+    u32::try_from(crate::kept::check(payload, bulk != 0)).unwrap_or(u32::MAX)
+}
+
 /// Gives back the `len` bytes at `address`.
 ///
 /// # Safety

@@ -6,6 +6,7 @@
 
 #[cfg(target_arch = "wasm32")]
 mod abi;
+pub mod kept;
 mod ops;
 
 use serde_json::{Value, json};

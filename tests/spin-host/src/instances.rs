@@ -38,6 +38,8 @@ impl HandlerState for Instances {
 
     async fn instantiate(&self) -> wasmtime::Result<Instance<State, Expiration, Worker>> {
         let mut store = Store::new(&self.engine, State::new(Arc::clone(&self.shared)));
+        // Nobody counts the epochs up: no request is ended for the time that it takes.
+        store.set_epoch_deadline(u64::MAX / 2);
         let proxy = self.component.instantiate_async(&mut store).await?;
         self.shared.counts.instances.fetch_add(1, Ordering::Relaxed);
         Ok(Instance {
@@ -79,12 +81,16 @@ impl WorkerState for Worker {
         (): (),
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
+        self.shared.counts.requests.fetch_add(1, Ordering::Relaxed);
         // Spin has no limit of its own on how long a request takes.
         Box::pin(std::future::pending())
     }
 
     fn drop(&self, store: Store<State>, outcome: wasmtime::Result<()>) {
-        if let Err(error) = outcome {
+        // A worker whose runtime has ended is dropped as if it had panicked.
+        if let Err(error) = outcome
+            && error.to_string() != "worker panicked"
+        {
             self.shared.counts.traps.fetch_add(1, Ordering::Relaxed);
             eprintln!("spin-host: an instance ended: {error:?}");
         }

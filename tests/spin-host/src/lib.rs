@@ -10,6 +10,7 @@
 
 mod bindings;
 mod instances;
+mod manifest;
 pub mod sqlite;
 mod state;
 mod variables;
@@ -45,21 +46,40 @@ pub struct Compiled {
 }
 
 impl Compiled {
-    /// Compiles the component in a file, with Spin's engine settings as far as they matter here.
+    /// Compiles the component in a file.
     ///
     /// # Errors
     ///
     /// The file cannot be read, or is no component.
     pub fn from_file(file: &Path) -> anyhow::Result<Self> {
-        let mut config = Config::new();
-        config.wasm_component_model_async(true);
-        let mut pool = wasmtime::PoolingAllocationConfig::default();
-        pool.total_memories(256).total_tables(512).total_core_instances(1024).total_component_instances(256);
-        pool.total_stacks(2048).max_memory_size(1 << 32);
-        config.allocation_strategy(wasmtime::InstanceAllocationStrategy::Pooling(pool));
-        let engine = Engine::new(&config)?;
+        let engine = engine()?;
         let bytes = std::fs::read(file).with_context(|| format!("`{}`", file.display()))?;
         let component = Component::new(&engine, &bytes)?;
+        Ok(Self { engine, component })
+    }
+
+    /// Writes what was compiled to a file, for processes that are to start at once.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn save(&self, file: &Path) -> anyhow::Result<()> {
+        Ok(std::fs::write(file, self.component.serialize()?)?)
+    }
+
+    /// Loads what [`save`](Self::save) wrote.
+    ///
+    /// # Safety
+    ///
+    /// The file is machine code that will be run: it is as `save` left it.
+    ///
+    /// # Errors
+    ///
+    /// The file is not there, or from another build of this program.
+    pub unsafe fn load(file: &Path) -> anyhow::Result<Self> {
+        let engine = engine()?;
+        // SAFETY: the caller vouches for the file.
+        let component = unsafe { Component::deserialize_file(&engine, file)? };
         Ok(Self { engine, component })
     }
 
@@ -70,11 +90,26 @@ impl Compiled {
     }
 }
 
+/// An engine with Spin's settings, as far as they matter here.
+fn engine() -> anyhow::Result<Engine> {
+    let mut config = Config::new();
+    config.wasm_component_model_async(true);
+    // By which Spin can end a request that takes too long. It costs some time in each loop.
+    config.epoch_interruption(true);
+    let mut pool = wasmtime::PoolingAllocationConfig::default();
+    pool.total_memories(256).total_tables(512).total_core_instances(1024).total_component_instances(256);
+    pool.total_stacks(2048).max_memory_size(1 << 32);
+    config.allocation_strategy(wasmtime::InstanceAllocationStrategy::Pooling(pool));
+    Ok(Engine::new(&config)?)
+}
+
 /// How a host runs its component.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The file of the database `default`. It need not exist.
+    /// The file of the database. It need not exist.
     pub database: PathBuf,
+    /// The names under which the component may open it.
+    pub databases: Vec<String>,
     /// The component's variables.
     pub variables: BTreeMap<String, String>,
     /// How many requests an instance answers; without it as many as Spin has it answer.
@@ -95,8 +130,8 @@ impl SpinHost {
     ///
     /// The component imports something else, or exports no HTTP handler of WASI 0.3.
     pub fn new(compiled: &Compiled, options: Options) -> anyhow::Result<Self> {
-        let Options { database, variables, most_requests } = options;
-        let shared = Arc::new(Shared { database, variables, ..Shared::default() });
+        let Options { database, databases, variables, most_requests } = options;
+        let shared = Arc::new(Shared { database, databases, variables, ..Shared::default() });
         let mut linker = Linker::<State>::new(&compiled.engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi::p3::add_to_linker(&mut linker)?;

@@ -11,12 +11,15 @@ use tidegate_spin_host::{Compiled, Options, SpinHost, loopback};
 /// Runs a Spin component on loopback, without Spin, for tests.
 #[derive(Parser)]
 struct Arguments {
-    /// The component
-    component: PathBuf,
-    /// The file of the database `default`
+    /// The component, as this program has compiled it before: see `Compiled::save`
+    compiled: PathBuf,
+    /// The component's `spin.toml`
+    #[arg(long)]
+    manifest: PathBuf,
+    /// The file of the database
     #[arg(long)]
     database: PathBuf,
-    /// A variable of the component, as `name=value`
+    /// A variable of the application, as `name=value`
     #[arg(long = "variable")]
     variables: Vec<String>,
     /// Where to listen; it has to be loopback
@@ -26,7 +29,7 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let Arguments { component, database, variables, addr } = Arguments::parse();
+    let Arguments { compiled, manifest, database, variables, addr } = Arguments::parse();
     ensure!(addr.ip().is_loopback(), "this host is for tests and serves loopback only");
     let variables = variables
         .iter()
@@ -35,8 +38,10 @@ async fn main() -> Result<()> {
             Ok((name.to_owned(), value.to_owned()))
         })
         .collect::<Result<BTreeMap<_, _>>>()?;
-    let compiled = Compiled::from_file(&component)?;
-    let host = SpinHost::new(&compiled, Options { database, variables, most_requests: None })?;
+    // SAFETY: whoever starts this program has made the file for it.
+    let compiled = unsafe { Compiled::load(&compiled)? };
+    let options = Options::from_manifest(&manifest, database, &variables)?;
+    let host = SpinHost::new(&compiled, options)?;
     let (listener, address) = loopback(addr).await?;
     println!("http://{address}");
     host.serve(listener).await

@@ -24,8 +24,6 @@ use crate::state::State;
 const ROWS_WAITING: usize = 4;
 /// What one row may hold, in bytes.
 const MOST_ROW_BYTES: usize = 128 * 1024 * 1024;
-/// The one database that the manifest grants.
-const DATABASE: &str = "default";
 
 /// An open connection. The file is opened by the first statement.
 pub struct Connection {
@@ -67,11 +65,11 @@ impl HostConnectionWithStore<State> for HasSelf<State> {
         accessor: &Accessor<State, Self>,
         database: String,
     ) -> wasmtime::Result<Result<Resource<Connection>, Error>> {
-        if database != DATABASE {
-            return Ok(Err(Error::AccessDenied));
-        }
         accessor.with(|mut access| {
             let state = access.get();
+            if !state.shared.databases.contains(&database) {
+                return Ok(Err(Error::AccessDenied));
+            }
             let connection = Connection::new(&state.shared.database);
             Ok(Ok(state.table.push(connection)?))
         })

@@ -15,6 +15,7 @@ use wasmtime_wasi_http::{
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     pub(crate) database: PathBuf,
+    pub(crate) databases: Vec<String>,
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) faults: Faults,
     pub(crate) counts: Counts,
@@ -34,6 +35,8 @@ pub struct Counts {
     pub instances: AtomicUsize,
     /// How many of them ended in a trap.
     pub traps: AtomicUsize,
+    /// How many requests instances were given.
+    pub requests: AtomicUsize,
     /// How many requests one instance was seen to answer at the same time, at the most.
     pub most_at_once: AtomicUsize,
 }

@@ -35,6 +35,11 @@ pub fn component() -> Result<PathBuf, String> {
     })
 }
 
+/// The manifest that is shipped with the component.
+pub fn manifest() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../host-spin/spin.toml")
+}
+
 /// The component, compiled once in this process.
 ///
 /// # Errors
@@ -76,7 +81,8 @@ impl SpinServer {
         let directory = tempfile::tempdir().map_err(text)?;
         let database = directory.path().join("default.db");
         let variables = BTreeMap::from([("admin_token".to_owned(), ADMIN_TOKEN.to_owned())]);
-        let options = Options { database: database.clone(), variables, most_requests: None };
+        let options = Options::from_manifest(&manifest(), database.clone(), &variables)
+            .map_err(|error| format!("{error:#}"))?;
         let (host, address) = runtime
             .block_on(async {
                 let host = SpinHost::new(&compiled, options)?;
@@ -86,6 +92,11 @@ impl SpinServer {
             })
             .map_err(|error| format!("{error:#}"))?;
         Ok(Self { host, address, database, _runtime: runtime, _directory: directory })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// A new client of it.
@@ -150,8 +161,7 @@ impl HttpHost for SpinUp {
         let directory = tempfile::tempdir().map_err(text)?;
         let manifest = directory.path().join("spin.toml");
         // The manifest that is shipped, beside the component that is tested.
-        std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("../host-spin/spin.toml"), &manifest)
-            .map_err(text)?;
+        std::fs::copy(self::manifest(), &manifest).map_err(text)?;
         std::fs::copy(component()?, directory.path().join("tidegate.wasm")).map_err(text)?;
         let free =
             TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).map_err(text)?;

@@ -1,6 +1,7 @@
-//! The standard library's source from Debian's package `rust-src`.
+//! The standard library's source from Debian's package `rust-src`, and the C library of WASI from
+//! `wasi-libc`.
 //!
-//! The package is fetched from the mirror that apt is configured with, checked against Debian's
+//! A package is fetched from the mirror that apt is configured with, checked against Debian's
 //! keys by apt itself, and unpacked. Nothing is installed, and apt's own lists stay as they are.
 
 use std::ffi::OsString;
@@ -10,7 +11,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::Rust;
+use super::{Rust, Target};
 use crate::process;
 
 /// Where a newer Rust than a release's own is published for it.
@@ -20,22 +21,17 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Puts the source of `rust`'s version where cargo looks for it; `scratch` is for the download.
 pub(super) fn install_source(rust: &Rust, scratch: &Path) -> Result<()> {
-    let mirror = Mirror::configured()?;
-    for suite in &mirror.suites {
-        let apt = Apt::new(scratch, &mirror.address, suite)?;
-        eprintln!("setup: looking for rust-src {} in {suite}", rust.release);
-        // A mirror need not have every suite.
-        if !process::succeeds(apt.command("apt-get").arg("update")) {
-            continue;
-        }
-        if let Some(version) = apt.version_of("rust-src", &rust.release)? {
-            eprintln!("setup: unpacking rust-src {version}");
-            let tree = apt.unpack("rust-src", &version)?;
-            let library = tree.join(format!("usr/src/rustc-{}/library", rust.release));
-            return copy_into_place(&library, &rust.source());
-        }
-    }
-    bail!("no rust-src {} in {}", rust.release, mirror.suites.join(", "))
+    let library = PathBuf::from(format!("usr/src/rustc-{}/library", rust.release));
+    let tree = Mirror::configured()?.find("rust-src", Some(&rust.release), &library, scratch)?;
+    // Its vendored dependencies are Debian's; cargo takes those that Cargo.lock names instead.
+    copy_into_place(&tree, &rust.source(), &["vendor"])
+}
+
+/// Puts a target's C library where rustc looks for it.
+pub(super) fn install_libc(target: Target, place: &Path, scratch: &Path) -> Result<()> {
+    let library = PathBuf::from("usr/lib").join(target.triple());
+    let tree = Mirror::configured()?.find("wasi-libc", None, &library, scratch)?;
+    copy_into_place(&tree, place, &[])
 }
 
 /// The Debian mirror of this machine.
@@ -55,6 +51,29 @@ impl Mirror {
         // Works with empty lists too, as in a container image.
         let addresses = process::text(Command::new("apt-get").args(["update", "--print-uris"]))?;
         Self::among(&addresses, codename).context("apt is configured with no mirror of its release")
+    }
+
+    /// Unpacks the first package of that name, and of that upstream version where one is asked for,
+    /// that has `path`; gives the path of that.
+    fn find(&self, package: &str, release: Option<&str>, path: &Path, scratch: &Path) -> Result<PathBuf> {
+        let wanted = release.map_or_else(|| package.to_owned(), |release| format!("{package} {release}"));
+        for suite in &self.suites {
+            let apt = Apt::new(scratch, &self.address, suite)?;
+            eprintln!("setup: looking for {wanted} in {suite}");
+            // A mirror need not have every suite.
+            if !process::succeeds(apt.command("apt-get").arg("update")) {
+                continue;
+            }
+            if let Some(version) = apt.version_of(package, release)? {
+                eprintln!("setup: unpacking {package} {version}");
+                let found = apt.unpack(package, &version)?.join(path);
+                // An older one may be without it.
+                if found.is_dir() {
+                    return Ok(found);
+                }
+            }
+        }
+        bail!("no {wanted} in {}", self.suites.join(", "))
     }
 
     /// Picks the mirror out of what `apt-get update --print-uris` prints.
@@ -117,8 +136,8 @@ impl Apt {
         command
     }
 
-    /// The newest version of `package` that is a build of `release`.
-    fn version_of(&self, package: &str, release: &str) -> Result<Option<String>> {
+    /// The newest version of `package`, or the newest that is a build of `release`.
+    fn version_of(&self, package: &str, release: Option<&str>) -> Result<Option<String>> {
         let table = process::text(self.command("apt-cache").args(["madison", package]))?;
         Ok(version_in(&table, release))
     }
@@ -129,31 +148,35 @@ impl Apt {
         let archive = fs::read_dir(&self.home)?
             .flatten()
             .map(|entry| entry.path())
-            .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
+            .find(|path| path.file_name().is_some_and(|name| is_archive_of(&name.to_string_lossy(), package)))
             .context("apt-get downloaded nothing")?;
-        let tree = self.home.join("tree");
+        let tree = self.home.join(package);
         process::output(Command::new("dpkg").arg("-x").args([&archive, &tree]))?;
         Ok(tree)
     }
 }
 
 /// Picks the version out of what `apt-cache madison` prints, which is the newest first.
-fn version_in(table: &str, release: &str) -> Option<String> {
-    table
-        .lines()
-        .filter_map(|line| line.split('|').nth(1))
-        .map(str::trim)
-        .find(|version| version.strip_prefix(release).is_some_and(|rest| rest.starts_with(['+', '-', '~'])))
-        .map(str::to_owned)
+fn version_in(table: &str, release: Option<&str>) -> Option<String> {
+    let is_build = |version: &&str| {
+        release.is_none_or(|release| {
+            version.strip_prefix(release).is_some_and(|rest| rest.starts_with(['+', '-', '~']))
+        })
+    };
+    let versions = table.lines().filter_map(|line| line.split('|').nth(1)).map(str::trim);
+    versions.into_iter().find(is_build).map(str::to_owned)
 }
 
-/// Copies the library, and has it appear under its name only when it is whole.
-fn copy_into_place(library: &Path, place: &Path) -> Result<()> {
+fn is_archive_of(file: &str, package: &str) -> bool {
+    file.strip_prefix(package).is_some_and(|rest| rest.starts_with('_')) && file.ends_with(".deb")
+}
+
+/// Copies a library, and has it appear under its name only when it is whole.
+fn copy_into_place(library: &Path, place: &Path, leave_out: &[&str]) -> Result<()> {
     let parent = place.parent().context("the sysroot has no parent")?;
     let partial = parent.join(format!(".library-{}", std::process::id()));
-    eprintln!("setup: copying the source to {}", place.display());
-    // Its vendored dependencies are Debian's; cargo takes those that Cargo.lock names instead.
-    copy(library, &partial, &["vendor"])
+    eprintln!("setup: copying it to {}", place.display());
+    copy(library, &partial, leave_out)
         .and_then(|()| Ok(fs::rename(&partial, place)?))
         .with_context(|| format!("cannot write to {}", parent.display()))
         .inspect_err(|_| drop(fs::remove_dir_all(&partial)))
@@ -198,8 +221,9 @@ mod tests {
     fn only_a_build_of_the_same_release_is_taken() {
         let table = "\
   rust-src | 1.95.0+dfsg1-2~bpo13+1 | http://mirror.example/debian trixie-backports/main\n";
-        assert_eq!(version_in(table, "1.95.0").as_deref(), Some("1.95.0+dfsg1-2~bpo13+1"));
-        assert_eq!(version_in(table, "1.9"), None);
-        assert_eq!(version_in(table, "1.95.1"), None);
+        assert_eq!(version_in(table, Some("1.95.0")).as_deref(), Some("1.95.0+dfsg1-2~bpo13+1"));
+        assert_eq!(version_in(table, Some("1.9")), None);
+        assert_eq!(version_in(table, Some("1.95.1")), None);
+        assert_eq!(version_in(table, None).as_deref(), Some("1.95.0+dfsg1-2~bpo13+1"));
     }
 }

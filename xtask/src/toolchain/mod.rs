@@ -3,7 +3,8 @@
 //! Three ways, in this order: the target's standard library is installed; `rustup` installs it;
 //! cargo builds it from the standard library's source. The third is for machines whose `rustup`
 //! reaches no server, or that have none. The source is then taken from the toolchain, or else
-//! from Debian, which packages it for each version (see `debian.rs`).
+//! from Debian, which packages it for each version (see `debian.rs`), as it does the C library that
+//! components are linked with.
 
 mod debian;
 
@@ -21,12 +22,16 @@ use crate::workspace::Workspace;
 pub(crate) enum Target {
     /// `wasm32-unknown-unknown`: the core alone, with no system below it.
     Unknown,
+    /// `wasm32-wasip2`: components. What comes out for Spin speaks WASI 0.3, which has no target of
+    /// its own.
+    Wasip2,
 }
 
 impl Target {
     pub(crate) fn triple(self) -> &'static str {
         match self {
             Self::Unknown => "wasm32-unknown-unknown",
+            Self::Wasip2 => "wasm32-wasip2",
         }
     }
 
@@ -35,8 +40,16 @@ impl Target {
         match self {
             // Keeps the `wasm_js` feature that a dependency turns on from importing the
             // browser's random source; the guest has the function that this asks for.
-            Self::Unknown => &["--cfg", r#"getrandom_backend="custom""#],
+            // Vector instructions are what digests are computed with; every browser of the last years
+            // and every host of components has them.
+            Self::Unknown => &["--cfg", r#"getrandom_backend="custom""#, "-Ctarget-feature=+simd128"],
+            Self::Wasip2 => &["-Ctarget-feature=+simd128"],
         }
+    }
+
+    /// Whether its standard library stands on a C library that comes with the target.
+    fn has_libc(self) -> bool {
+        matches!(self, Self::Wasip2)
     }
 }
 
@@ -44,6 +57,8 @@ impl Target {
 pub(crate) struct Toolchain {
     target: Target,
     standard_library: StandardLibrary,
+    /// Where the target's C library is, if it did not come with the target.
+    libc: Option<PathBuf>,
 }
 
 enum StandardLibrary {
@@ -58,7 +73,9 @@ impl Toolchain {
     /// sets; cargo gives them to the target's code only, not to build scripts.
     pub(crate) fn apply(&self, command: &mut Command) {
         command.args(["--target", self.target.triple()]);
-        command.env("CARGO_ENCODED_RUSTFLAGS", self.target.rustflags().join("\x1f"));
+        let mut flags: Vec<String> = self.target.rustflags().iter().map(|flag| (*flag).to_owned()).collect();
+        flags.extend(self.libc.iter().map(|libc| format!("-Lnative={}", libc.display())));
+        command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
         if let StandardLibrary::FromSource = self.standard_library {
             command.args(["-Z", "build-std=std,panic_abort"]);
             // A stable cargo takes `-Z` only with this.
@@ -70,10 +87,10 @@ impl Toolchain {
 /// Makes sure that `target` can be built, installing what is missing.
 pub(crate) fn ensure(workspace: &Workspace, target: Target) -> Result<Toolchain> {
     let rust = Rust::locate()?;
-    let toolchain = |standard_library| Toolchain { target, standard_library };
+    let installed = Toolchain { target, standard_library: StandardLibrary::Installed, libc: None };
     let triple = target.triple();
     if rust.has_installed(target) {
-        return Ok(toolchain(StandardLibrary::Installed));
+        return Ok(installed);
     }
     // Saves each later call the time in which a rustup without a network gives up.
     let no_rustup = workspace.target.join(format!("xtask/{triple}-{}-from-source", rust.release));
@@ -81,7 +98,7 @@ pub(crate) fn ensure(workspace: &Workspace, target: Target) -> Result<Toolchain>
         eprintln!("setup: {triple} is not installed; asking rustup for it");
         match process::output(Command::new("rustup").args(["target", "add", triple])) {
             Ok(_) if rust.has_installed(target) => {
-                return Ok(toolchain(StandardLibrary::Installed));
+                return Ok(installed);
             }
             Ok(_) => eprintln!("setup: rustup installed it for another toolchain than rustc's"),
             Err(error) => eprintln!("setup: rustup cannot: {}", first_line(&error)),
@@ -95,7 +112,13 @@ pub(crate) fn ensure(workspace: &Workspace, target: Target) -> Result<Toolchain>
         std::fs::create_dir_all(workspace.target.join("xtask"))?;
         std::fs::write(&no_rustup, "")?;
     }
-    Ok(toolchain(StandardLibrary::FromSource))
+    let libc = rust.self_contained(target);
+    if target.has_libc() && !libc.join("libc.a").is_file() {
+        debian::install_libc(target, &libc, &workspace.target.join("xtask/debian"))
+            .with_context(|| missing(&rust, triple))?;
+    }
+    let libc = target.has_libc().then_some(libc);
+    Ok(Toolchain { target, standard_library: StandardLibrary::FromSource, libc })
 }
 
 /// The rustc that cargo uses here.
@@ -123,6 +146,11 @@ impl Rust {
         libraries
             .read_dir()
             .is_ok_and(|entries| entries.flatten().any(|entry| is_std_library(&entry.file_name())))
+    }
+
+    /// Where rustc looks for a target's C library and what starts a program.
+    fn self_contained(&self, target: Target) -> PathBuf {
+        self.sysroot.join("lib/rustlib").join(target.triple()).join("lib/self-contained")
     }
 
     /// Where cargo looks for the standard library's source.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Columns, Store, StoreError, Stored, parameters};
+use super::{Columns, Store, StoreError, Stored, count, parameters};
 use crate::digest::Digest;
+use crate::document::Document;
 use crate::plan::Manifest;
 use crate::service::host::{Sql, SqlValue};
 
@@ -133,25 +134,27 @@ impl<S: Sql> Store<S> {
     /// All ids and digests of a scope at that revision; `None` if it moved on meanwhile. Read in
     /// pages: hosts limit what one statement may answer.
     pub(in crate::service) async fn manifest(&self, scope: Scope) -> Stored<Option<Manifest>> {
-        const PAGE: i64 = 50_000;
+        const PAGE: usize = 20_000;
         let mut manifest = Manifest::new();
         if scope == Scope::default() {
             return Ok(Some(manifest));
         }
         loop {
             let after = manifest.last_key_value().map_or("", |(id, _)| id.as_str());
-            let parameters = parameters![scope.scope, after, PAGE];
+            let parameters = parameters![scope.scope, after, count(PAGE)];
             let rows = self.read(self.statements().manifest_page, parameters).await?;
-            for row in &rows {
-                let mut columns = Columns::of(row);
-                if columns.integer() != scope.revision {
-                    return Ok(None);
-                }
-                // A scope without resources answers one row without an id.
-                let Some(id) = columns.optional_text() else { break };
-                manifest.insert(id, columns.text().parse().map_err(|_| damaged())?);
+            let mut columns = Columns::of(rows.first().ok_or_else(damaged)?);
+            if columns.integer() != scope.revision {
+                return Ok(None);
             }
-            if i64::try_from(rows.len()).is_ok_and(|rows| rows < PAGE) {
+            let (ids, digests) = (columns.text(), columns.text());
+            let ids = Document::parse(ids.as_bytes()).map_err(|_| damaged())?;
+            let mut digests = digests.as_bytes().chunks(2 * Digest::BYTES);
+            for id in ids.root().elements() {
+                let digest = digests.next().and_then(|digest| str::from_utf8(digest).ok()?.parse().ok());
+                manifest.insert(id.string().ok_or_else(damaged)?.to_owned(), digest.ok_or_else(damaged)?);
+            }
+            if ids.root().len() < PAGE {
                 return Ok(Some(manifest));
             }
         }

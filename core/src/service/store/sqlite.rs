@@ -400,10 +400,11 @@ pub(super) const STATEMENTS: Statements = Statements {
         WHERE s.integration_id = ?1 AND s.resource_name = ?2 AND s.group_key = ?3",
     scope: "SELECT scope, revision FROM scopes
         WHERE integration_id = ?1 AND resource_name = ?2 AND group_key = ?3",
-    manifest_page: "SELECT s.revision, r.resource_id, r.digest
-        FROM scopes s
-        LEFT JOIN resources r ON r.scope = s.scope AND r.resource_id > ?2
-        WHERE s.scope = ?1 ORDER BY r.resource_id LIMIT ?3",
+    // A whole page in one row: some hosts hand over a row at a time, each with a call.
+    manifest_page: "SELECT (SELECT revision FROM scopes WHERE scope = ?1),
+            json_group_array(resource_id), group_concat(digest, '')
+        FROM (SELECT resource_id, digest FROM resources
+            WHERE scope = ?1 AND resource_id > ?2 ORDER BY resource_id LIMIT ?3)",
     // `CROSS JOIN` keeps the list outermost: SQLite takes it for short, and would walk it once for
     // each resource of the scope.
     manifest_of: "SELECT r.resource_id, r.digest FROM json_each(?2) j

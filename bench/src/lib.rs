@@ -1,0 +1,12 @@
+//! What the benchmarks share: payloads, sites to send them to, interleaved measurements, lines.
+//!
+//! Machines are noisy and not alike, so only ratios of one run mean anything. What is compared is
+//! measured in turn, and of each the median counts.
+
+#![forbid(unsafe_code)]
+
+pub mod data;
+pub mod load;
+pub mod measure;
+pub mod module;
+pub mod site;
