@@ -43,7 +43,16 @@ impl From<ParseError> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(why) => Self { fault: Some(why), ..Self::unavailable() },
+            StoreError::Unavailable(why) => Self {
+                fault: Some(why),
+                ..Self::unavailable("the database cannot be reached; nothing of this request has taken effect")
+            },
+            StoreError::Unanswered(why) => Self {
+                fault: Some(why),
+                ..Self::unavailable(
+                    "the database did not answer; it is not known whether this request has taken effect",
+                )
+            },
             StoreError::Refused(refusal) => Self::refused(&refusal),
             StoreError::Broken(why) => Self {
                 fault: Some(why),
@@ -103,11 +112,8 @@ impl Failure {
         Self::new(Code::NotFound, format!("there is no such {what}"))
     }
 
-    pub(super) fn unavailable() -> Self {
-        let mut failure = Self::new(
-            Code::StorageUnavailable,
-            "the database cannot be reached; nothing of this request has taken effect",
-        );
+    fn unavailable(detail: &'static str) -> Self {
+        let mut failure = Self::new(Code::StorageUnavailable, detail);
         failure.headers.push((RETRY_AFTER, HeaderValue::from_static("1")));
         failure
     }

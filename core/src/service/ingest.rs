@@ -408,7 +408,8 @@ impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
         items: &[CheckedItem],
         planned: &Planned,
     ) -> Result<(), StoreError> {
-        self.store
+        let outcome = self
+            .store
             .commit(Commit {
                 id: commit_id,
                 key_id: &entry.admission.key_id,
@@ -422,7 +423,15 @@ impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
                 actor: request.actor.as_deref(),
                 plan: plan_text(payload, items, planned),
             })
-            .await
+            .await;
+        match outcome {
+            // The id is this commit's alone: where it is found, the work is done.
+            Err(StoreError::Unanswered(why)) => match self.store.change_seq(commit_id, 0).await {
+                Ok(Some(_)) => Ok(()),
+                _ => Err(StoreError::Unanswered(why)),
+            },
+            outcome => outcome,
+        }
     }
 
     /// Ids and digests of a scope, for planning a bulk anywhere.

@@ -312,7 +312,9 @@ impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
     /// The database's.
     pub async fn install_demo(&self) -> Result<Option<Demo>, super::SqlError> {
         self.demo().await.map_err(|error| match error {
-            StoreError::Unavailable(why) | StoreError::Broken(why) => super::SqlError::Unavailable(why),
+            StoreError::Unavailable(why) | StoreError::Unanswered(why) | StoreError::Broken(why) => {
+                super::SqlError::Unavailable(why)
+            }
             StoreError::Refused(refusal) => super::SqlError::Refused(format!("{refusal:?}")),
         })
     }

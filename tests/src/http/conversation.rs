@@ -69,6 +69,8 @@ pub struct Step {
 pub enum Storage {
     /// Nothing can be written.
     Broken,
+    /// What is written is written, and its answer gets lost on the way back.
+    Unanswering,
     /// It works again.
     Whole,
 }

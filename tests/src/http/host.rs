@@ -1,6 +1,7 @@
 //! What a conversation runs on.
 
 use super::Fault;
+use super::conversation::Storage;
 use super::message::{Request, Response};
 
 /// A way to run the service.
@@ -28,13 +29,13 @@ pub trait Instance {
     /// it had to be.
     fn send(&mut self, request: &Request) -> Result<Response, Fault>;
 
-    /// Breaks or mends the database. Says whether the host can do that.
+    /// Breaks or mends the database. Says whether the host can do that to it.
     ///
     /// # Errors
     ///
     /// When it should have worked.
-    fn set_storage_broken(&mut self, broken: bool) -> Result<bool, Fault> {
-        let _ = broken;
+    fn set_storage(&mut self, storage: Storage) -> Result<bool, Fault> {
+        let _ = storage;
         Ok(false)
     }
 }

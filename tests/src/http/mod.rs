@@ -37,8 +37,8 @@
 //! * `{{name}}` stands for a saved value in every string of a request or an expectation; a string
 //!   that is nothing else becomes the value itself. `{{name|path}}` is percent-encoded.
 //! * `pause` waits that many milliseconds before the request. `hosts` limits a conversation or a
-//!   step to some hosts and comes with a `reason`. A step with `storage` (`broken` or `whole`)
-//!   instead of a request breaks or mends the database.
+//!   step to some hosts and comes with a `reason`. A step with `storage` (`broken`, `unanswering` or
+//!   `whole`) instead of a request breaks or mends the database.
 //!
 //! What every answer owes is checked without being said: see [`run`].
 

@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use super::client::Client;
+use super::conversation::Storage;
 use super::host::{HttpHost, Instance};
 use super::message::{Request, Response};
 use super::spin::write_lock;
@@ -109,8 +110,12 @@ impl Instance for OverSocket {
     }
 
     /// Another process that holds the write lock for longer than the server is ready to wait.
-    fn set_storage_broken(&mut self, broken: bool) -> Result<bool, Fault> {
-        self.locker = if broken { Some(write_lock(&self.server.database)?) } else { None };
+    fn set_storage(&mut self, storage: Storage) -> Result<bool, Fault> {
+        self.locker = match storage {
+            Storage::Broken => Some(write_lock(&self.server.database)?),
+            Storage::Whole => None,
+            Storage::Unanswering => return Ok(false),
+        };
         Ok(true)
     }
 }

@@ -10,7 +10,7 @@
 
 use serde_json::{Value, json};
 
-use super::conversation::{self, Conversation, Expectation, RequestTemplate, Step, Storage};
+use super::conversation::{self, Conversation, Expectation, RequestTemplate, Step};
 use super::fill::{self, Saved};
 use super::host::{HttpHost, Instance};
 use super::message::{Request, RequestBody, Response};
@@ -60,9 +60,9 @@ impl Run<'_> {
 
     fn step(&mut self, step: &Step) -> Result<(), Fault> {
         if let Some(storage) = step.storage {
-            return match self.instance.set_storage_broken(storage == Storage::Broken)? {
+            return match self.instance.set_storage(storage)? {
                 true => Ok(()),
-                false => Err("this host cannot break its database; limit the conversation's `hosts`".into()),
+                false => Err("this host cannot do that to its database; limit the conversation's `hosts`".into()),
             };
         }
         let (Some(template), Some(expected)) = (&step.request, &step.expect) else {

@@ -1,12 +1,13 @@
 //! The host `service`: the service over SQLite in memory, called in process.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use tidegate::{Database, SqliteOptions, SqliteStore, SystemClock, SystemRandomness};
 use tidegate_core::service::{Body, BodyError, Row, Service, Settings, Sql, SqlError, SqlValue};
 use tokio::runtime::Runtime;
 
+use super::conversation::Storage;
 use super::host::{HttpHost, Instance};
 use super::message::{Request, RequestBody, Response};
 use super::{ADMIN_TOKEN, Fault};
@@ -37,7 +38,7 @@ impl HttpHost for ServiceHost {
         let store = SqliteStore::open(&Database::Memory, &SqliteOptions::default())
             .map_err(|error| error.to_string())?;
         let settings = Settings { admin_token: ADMIN_TOKEN.to_owned() };
-        let store = BreakableStore { store, broken: AtomicBool::new(false) };
+        let store = BreakableStore { store, state: Mutex::new(Storage::Whole) };
         let service = Service::new(store, SystemClock, SystemRandomness, settings);
         runtime.block_on(service.migrate()).map_err(|error| error.to_string())?;
         Ok(Box::new(InProcess { runtime, service }))
@@ -83,8 +84,8 @@ impl Instance for InProcess {
         Ok(Response { status: response.status().as_u16(), headers, body: response.into_body().to_vec() })
     }
 
-    fn set_storage_broken(&mut self, broken: bool) -> Result<bool, Fault> {
-        self.service.sql().broken.store(broken, Ordering::Relaxed);
+    fn set_storage(&mut self, storage: Storage) -> Result<bool, Fault> {
+        *self.service.sql().state.lock().unwrap_or_else(PoisonError::into_inner) = storage;
         Ok(true)
     }
 }
@@ -117,24 +118,32 @@ impl Body for Pieces {
 /// A store that can be made to fail.
 struct BreakableStore {
     store: SqliteStore,
-    broken: AtomicBool,
+    state: Mutex<Storage>,
 }
 
 impl BreakableStore {
-    fn whole(&self) -> Result<&SqliteStore, SqlError> {
-        if self.broken.load(Ordering::Relaxed) {
-            return Err(SqlError::Unavailable("the test broke it".into()));
+    fn state(&self) -> Storage {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unbroken(&self) -> Result<&SqliteStore, SqlError> {
+        match self.state() {
+            Storage::Broken => Err(SqlError::Unavailable("the test broke it".into())),
+            Storage::Unanswering | Storage::Whole => Ok(&self.store),
         }
-        Ok(&self.store)
     }
 }
 
 impl Sql for BreakableStore {
     async fn read(&self, statement: &str, parameters: Vec<SqlValue>) -> Result<Vec<Row>, SqlError> {
-        self.whole()?.read(statement, parameters).await
+        self.unbroken()?.read(statement, parameters).await
     }
 
     async fn write(&self, statement: &str, parameters: Vec<SqlValue>) -> Result<Vec<Row>, SqlError> {
-        self.whole()?.write(statement, parameters).await
+        let rows = self.unbroken()?.write(statement, parameters).await?;
+        match self.state() {
+            Storage::Unanswering => Err(SqlError::Unavailable("the test lost the answer".into())),
+            Storage::Broken | Storage::Whole => Ok(rows),
+        }
     }
 }

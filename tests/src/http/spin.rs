@@ -14,6 +14,7 @@ use tidegate_spin_host::{Compiled, Options, SpinHost, loopback};
 use tokio::runtime::Runtime;
 
 use super::client::Client;
+use super::conversation::Storage;
 use super::host::{HttpHost, Instance};
 use super::message::{Request, Response};
 use super::{ADMIN_TOKEN, Fault};
@@ -207,8 +208,12 @@ impl<S> Instance for OverSocket<S> {
     }
 
     /// Another process that holds the write lock for longer than a statement is ready to wait.
-    fn set_storage_broken(&mut self, broken: bool) -> Result<bool, Fault> {
-        self.locker = if broken { Some(write_lock(&self.database)?) } else { None };
+    fn set_storage(&mut self, storage: Storage) -> Result<bool, Fault> {
+        self.locker = match storage {
+            Storage::Broken => Some(write_lock(&self.database)?),
+            Storage::Whole => None,
+            Storage::Unanswering => return Ok(false),
+        };
         Ok(true)
     }
 }

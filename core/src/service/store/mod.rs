@@ -61,8 +61,11 @@ pub(super) struct Statements {
 /// Why a command was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum StoreError {
-    /// The database cannot be reached.
+    /// The database cannot be reached; nothing was changed.
     Unavailable(String),
+    /// A statement that changes something was given to the database, and what came back was no
+    /// answer. Over a network it may have been carried out all the same.
+    Unanswered(String),
     /// A rule of the product forbids it.
     Refused(Refusal),
     /// The database answered what it never should.
@@ -171,7 +174,10 @@ impl<S: Sql> Store<S> {
     }
 
     async fn write(&self, statement: &str, parameters: Vec<SqlValue>) -> Stored<Vec<Row>> {
-        Ok(self.sql.write(statement, parameters).await?)
+        self.sql.write(statement, parameters).await.map_err(|error| match error {
+            SqlError::Unavailable(why) => StoreError::Unanswered(why),
+            refused => refused.into(),
+        })
     }
 
     /// Brings the tables to this version. Statements can be repeated, so two instances that start
