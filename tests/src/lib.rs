@@ -6,5 +6,6 @@
 pub mod expect;
 pub mod gate;
 pub mod http;
+pub mod numbers;
 pub mod vector;
 pub mod wasm;

@@ -15,6 +15,7 @@ use tidegate_tests::http::message::{Request, RequestBody, Response};
 use tidegate_tests::http::native::NativeServer;
 use tidegate_tests::http::spin::{self, SpinServer};
 use tidegate_tests::http::{ADMIN_TOKEN, Fault};
+use tidegate_tests::numbers::Numbers;
 
 const SINGLE: &str = "/integration/custom-data/event/server";
 const BULK: &str = "/integration/custom-data/bulk-event/server";
@@ -213,19 +214,6 @@ fn replay(feed: &[Change]) -> Result<BTreeMap<String, Value>, Fault> {
     Ok(state)
 }
 
-/// A repeatable sequence of numbers that look like chance (splitmix64).
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
-}
-
 fn resource(numbers: &mut Numbers, by: &str) -> Value {
     json!({ "id": format!("s{}", numbers.below(IDS)), "by": by, "load": numbers.below(4) })
 }
@@ -236,7 +224,7 @@ fn snapshot(numbers: &mut Numbers, by: &str) -> Value {
 }
 
 fn send_singles(speaker: &mut Speaker, thread: u64) -> Result<(), Fault> {
-    let mut numbers = Numbers(thread);
+    let mut numbers = Numbers::new(thread);
     for _ in 0..SINGLES.1 {
         speaker.ask("POST", SINGLE, Some(&resource(&mut numbers, "single")), 0)?;
     }
@@ -244,7 +232,7 @@ fn send_singles(speaker: &mut Speaker, thread: u64) -> Result<(), Fault> {
 }
 
 fn send_bulks(speaker: &mut Speaker, thread: u64) -> Result<(), Fault> {
-    let mut numbers = Numbers(100 + thread);
+    let mut numbers = Numbers::new(100 + thread);
     for _ in 0..BULKS.1 {
         speaker.ask("POST", BULK, Some(&snapshot(&mut numbers, "bulk")), 200)?;
     }
@@ -252,7 +240,7 @@ fn send_bulks(speaker: &mut Speaker, thread: u64) -> Result<(), Fault> {
 }
 
 fn send_deletes(speaker: &mut Speaker, thread: u64) -> Result<(), Fault> {
-    let mut numbers = Numbers(200 + thread);
+    let mut numbers = Numbers::new(200 + thread);
     for _ in 0..DELETES.1 {
         let target = format!("{DELETE}?resourceIds=s{},s{}", numbers.below(IDS), numbers.below(IDS));
         speaker.ask("DELETE", &target, None, 200)?;
