@@ -9,3 +9,4 @@ pub mod http;
 pub mod numbers;
 pub mod vector;
 pub mod wasm;
+pub mod wasmtime;
