@@ -67,40 +67,53 @@ pub fn difference(question: &Question, native: &[u8], other: &[u8]) -> Option<St
     if native == other {
         return None;
     }
-    // Of a case with many answers, only those that differ are worth reading.
+    // Of a case with many answers, only one that differs is worth reading.
     let [asked, expected, found] = [&question.request[..], native, other]
         .map(|text| serde_json::from_slice::<Value>(text).unwrap_or_default());
-    let list =
-        |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
-    let (expected, found) = (list(&expected, "answers"), list(&found, "answers"));
-    let differing = expected.iter().zip(&found).zip(list(&asked, "requests"));
-    let mut text = format!("{}:", question.name);
-    match differing.into_iter().find(|((expected, found), _)| expected != found) {
-        Some(((expected, found), asked)) => {
-            let schema = asked_schema(&question.request);
-            for (what, value) in
-                [("schema", &schema), ("asked", &asked), ("native", expected), ("here", found)]
-            {
-                text.push_str(&format!("\n  {what}: {}", cut(value.to_string().as_bytes())));
-            }
-        }
-        None => {
-            for (what, value) in [("asked", &question.request[..]), ("native", native), ("here", other)] {
-                text.push_str(&format!("\n  {what}: {}", cut(value)));
-            }
-        }
-    }
-    Some(text)
+    let list = |value: &Value, name: &str| {
+        value
+            .get(name)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .map(Value::to_string)
+            .collect::<Vec<_>>()
+    };
+    let (requests, expected, found) =
+        (list(&asked, "requests"), list(&expected, "answers"), list(&found, "answers"));
+    let mut differing = requests.iter().zip(expected.iter().zip(&found));
+    let schema = asked.get("schema").map(Value::to_string).unwrap_or_default();
+    Some(match differing.find(|(_, (expected, found))| expected != found) {
+        Some((request, (expected, found))) => format!(
+            "{}:\n  schema: {}\n  asked:  {}\n{}",
+            question.name,
+            cut(schema.as_bytes()),
+            cut(request.as_bytes()),
+            apart(expected.as_bytes(), found.as_bytes())
+        ),
+        None => format!("{}:\n  asked:  {}\n{}", question.name, cut(&question.request), apart(native, other)),
+    })
 }
 
-fn asked_schema(request: &[u8]) -> Value {
-    let request: Value = serde_json::from_slice(request).unwrap_or_default();
-    request.get("schema").cloned().unwrap_or_default()
+/// Two answers, and where they begin to differ.
+pub fn apart(expected: &[u8], found: &[u8]) -> String {
+    /// How much is shown before and after that place, in bytes.
+    const AROUND: usize = 60;
+    let at = expected.iter().zip(found).take_while(|(one, other)| one == other).count();
+    let around = |text: &[u8]| -> Vec<u8> {
+        text.iter().skip(at.saturating_sub(AROUND)).take(2 * AROUND).copied().collect()
+    };
+    let mut text = String::new();
+    for (what, answer) in [("expected", expected), ("found", found)] {
+        text.push_str(&format!("  {what}: {}\n", cut(answer)));
+        text.push_str(&format!("    around byte {at}: …{}…\n", String::from_utf8_lossy(&around(answer))));
+    }
+    text
 }
 
 /// A text in a message, cut where it is long.
 pub fn cut(text: &[u8]) -> String {
-    const MOST: usize = 2000;
+    const MOST: usize = 1000;
     let text = String::from_utf8_lossy(text);
     match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}… ({} bytes)", text.get(..end).unwrap_or_default(), text.len()),
@@ -131,6 +144,6 @@ mod tests {
         other[at] = if other[at] == b'0' { b'1' } else { b'0' };
         let said = difference(&question, &native, &other).unwrap();
         assert!(said.starts_with("one:\n  schema: "), "{said}");
-        assert!(said.contains("asked: {\"op\":\"prepare\"}"), "{said}");
+        assert!(said.contains("asked:  {\"op\":\"prepare\"}"), "{said}");
     }
 }

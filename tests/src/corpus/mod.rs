@@ -5,17 +5,20 @@
 //! seed; a case depends on the seed and its number alone.
 //!
 //! * `json`, `words`: what it is written in, and what it is made of.
-//! * `shape`, `broken`: schemas. `sample`, `mutate`: payloads. `generate`: cases.
+//! * `shape`, `paths`, `broken`: schemas. `sample`, `mutate`: payloads. `generate`: cases from them.
+//!   `edges`: cases at the gate's budgets.
 //! * [`gate`]: a case as requests to a [`Gate`](crate::gate::Gate).
 //! * [`script`]: a case as HTTP requests, with what the core says of each; [`talk`]: the requests
 //!   sent, and [`normal`], what is left of an answer when ids and times are taken out.
 
 mod broken;
+mod edges;
 pub mod gate;
 mod generate;
 mod json;
 mod mutate;
 pub mod normal;
+mod paths;
 mod sample;
 pub mod script;
 mod shape;
@@ -27,9 +30,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::vector::Vector;
-
 use self::generate::case;
+use crate::vector::Vector;
 
 /// The seed of the default run.
 pub const SEED: u64 = 20_260_101;
@@ -41,7 +43,7 @@ pub const ASKED: (&str, &str) = ("TIDEGATE_EQUALITY_SEED", "TIDEGATE_EQUALITY_CA
 /// A schema, and what is sent to it.
 #[derive(Debug, Clone, Default)]
 pub struct Case {
-    /// `generated/<number>`, or the vector's name.
+    /// `generated/<number>`, `edges/<what>`, or the name of a vector.
     pub name: String,
     /// The schema's text.
     pub schema: Vec<u8>,
@@ -56,9 +58,9 @@ pub struct Case {
 pub struct Corpus {
     /// The seed.
     pub seed: u64,
-    /// Whether it is what the default run makes.
-    pub default: bool,
-    /// The generated cases, then those of the vectors.
+    /// How many cases were generated.
+    pub generated: u64,
+    /// The generated cases, those at the budgets' edges, and those of the vectors.
     pub cases: Vec<Case>,
     /// The vectors, which have questions of their own.
     pub vectors: Vec<Vector>,
@@ -74,11 +76,17 @@ impl Corpus {
             Ok(text) => text.parse().map_err(|_| format!("{name} is a number, found `{text}`")),
             Err(_) => Ok(otherwise),
         };
-        let (seed, count) = (asked(ASKED.0, SEED)?, asked(ASKED.1, CASES)?);
+        let (seed, generated) = (asked(ASKED.0, SEED)?, asked(ASKED.1, CASES)?);
         let vectors = Vector::load()?;
-        let mut cases: Vec<Case> = (0..count).map(|number| case(seed, number)).collect();
+        let mut cases: Vec<Case> = (0..generated).map(|number| case(seed, number)).collect();
+        cases.extend(edges::cases());
         cases.extend(of_vectors(&vectors));
-        Ok(Self { seed, default: (seed, count) == (SEED, CASES), cases, vectors })
+        Ok(Self { seed, generated, cases, vectors })
+    }
+
+    /// Whether it is what the default run makes.
+    pub fn is_default(&self) -> bool {
+        (self.seed, self.generated) == (SEED, CASES)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Schemas that can mostly be used: the keywords of JSON Schema 2020-12, mixed by chance.
 
 use super::json::Json;
+use super::paths::resource;
 use super::words::{FORMATS, IDS, NAME_PATTERNS, NAMES, NUMBERS, PATTERNS, TEXTS};
 use crate::numbers::Numbers;
 
@@ -87,7 +88,7 @@ impl Maker<'_> {
                 Json::object([("$ref", Json::text("#/$defs/tree"))]),
             );
         }
-        let resource = self.resource(&schema, &id, &names);
+        let resource = resource(&schema, &id, &names, self.numbers);
         schema.set("resmo", resource);
         (schema, id)
     }
@@ -118,43 +119,6 @@ impl Maker<'_> {
         let outer = path.first().cloned().unwrap_or_default();
         schema.set_at(&["properties".to_owned(), outer], declared);
         path
-    }
-
-    fn resource(&mut self, schema: &Json, id: &[String], names: &[String]) -> Json {
-        let mut resource = Json::object([("id", Json::text(path(self.numbers, id)))]);
-        let is_string = |name: &&String| {
-            let declared = schema.member("properties").and_then(|declared| declared.member(name));
-            declared.and_then(|declared| declared.member("type")?.as_text()) == Some("string")
-        };
-        let strings: Vec<String> = names.iter().filter(is_string).cloned().collect();
-        // A name that can never be a string makes the schema one that cannot be used.
-        let named = if self.numbers.percent(3) { names } else { &strings };
-        if !named.is_empty() && self.numbers.percent(80) {
-            let name = self.numbers.pick(named);
-            resource.set("name", Json::text(path(self.numbers, &[name])));
-        }
-        if self.numbers.percent(60) {
-            let mut fields = Vec::new();
-            for _ in 0..self.numbers.within(1, 4) {
-                let name = self.numbers.pick(names);
-                let start = path(self.numbers, std::slice::from_ref(&name));
-                let start = if start.starts_with(['$', '[']) { start } else { format!("$.{start}") };
-                fields.push(match self.numbers.below(12) {
-                    0 => format!("{start}[*]"),
-                    1 => format!("{start}.*"),
-                    2 => format!("{start}[0:2]"),
-                    3 => format!("{start}[-1]"),
-                    4 => "$..email".to_owned(),
-                    5 => format!("{start}[?@ == 'a' || @ > 1]"),
-                    6 => format!("{start}[?@.count > 0]"),
-                    7 => format!("{start}[?match(@, '[a-z]+')]"),
-                    8 => format!("{start}[0,1,'a']"),
-                    _ => start,
-                });
-            }
-            resource.set("importantFields", Json::texts(fields));
-        }
-        resource
     }
 
     fn names(&mut self, least: u64, most: u64) -> Vec<String> {
@@ -386,18 +350,4 @@ impl From<i32> for Json {
     fn from(number: i32) -> Self {
         Self::literal(number)
     }
-}
-
-/// A path to that member, in one of the forms that there are.
-fn path(numbers: &mut Numbers, names: &[String]) -> String {
-    let plain = |name: &String| {
-        name.chars().all(|c| c.is_alphanumeric() || c == '_') && !name.starts_with(|c: char| c.is_numeric())
-    };
-    let quoted = |name: &String| format!("['{}']", name.replace('\\', "\\\\").replace('\'', "\\'"));
-    if names.iter().all(plain) && numbers.percent(75) {
-        let dotted = names.join(".");
-        return if numbers.percent(50) { dotted } else { format!("$.{dotted}") };
-    }
-    let segments: String = names.iter().map(quoted).collect();
-    format!("${segments}")
 }

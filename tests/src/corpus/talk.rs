@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::gate::cut;
+use super::gate::{apart, cut};
 use super::normal::Normal;
 use super::script::{Expected, Sender, Step};
 use crate::http::client::Client;
@@ -65,29 +65,39 @@ fn heard(response: &Response, step: &Step, normal: &mut Normal) -> Heard {
 
 /// How an answer differs from what the core says; `None` if it does not.
 pub fn unlike_the_core(step: &Step, heard: &Heard) -> Option<String> {
-    let found = match step.expected.as_ref()? {
-        Expected::Answer(status, body) => {
-            if heard.status == *status && heard.body == body.as_bytes() {
+    let differs = match &step.expected {
+        // Two hosts that fail in the same way are no better than one.
+        _ if heard.status >= 500 => format!("  here:   {}\n", shown(heard)),
+        Some(Expected::Answer(status, body)) if heard.status == *status => {
+            if heard.body == body.as_bytes() {
                 return None;
             }
-            format!("{status} {}", cut(body.as_bytes()))
+            apart(body.as_bytes(), &heard.body)
         }
-        Expected::Passed(id, digest) => {
+        Some(Expected::Answer(status, body)) => {
+            format!("  core:   {status} {}\n  here:   {}\n", cut(body.as_bytes()), shown(heard))
+        }
+        Some(Expected::Passed(id, digest)) => {
             let answer: Value = serde_json::from_slice(&heard.body).unwrap_or_default();
             let said = |name: &str, value: &str| answer.get(name).and_then(Value::as_str) == Some(value);
             if heard.status < 300 && said("id", id) && said("digest", digest) {
                 return None;
             }
-            format!("passes as `{}` with the digest {digest}", cut(id.as_bytes()))
+            let id = cut(id.as_bytes());
+            format!("  core:   it passes as `{id}` with the digest {digest}\n  here:   {}\n", shown(heard))
         }
+        None => return None,
     };
-    Some(format!("{}\n  core:   {found}\n  here:   {}", asked(step), shown(heard)))
+    Some(format!("{}\n{differs}", asked(step)))
 }
 
 /// How the answers of two servers differ; `None` if in no byte.
 pub fn difference(step: &Step, native: &Heard, other: &Heard) -> Option<String> {
-    (native != other)
-        .then(|| format!("{}\n  native: {}\n  here:   {}", asked(step), shown(native), shown(other)))
+    if native == other {
+        return None;
+    }
+    let [native, other] = [native, other].map(|heard| [head(heard).as_bytes(), &heard.body].concat());
+    Some(format!("{}\n{}", asked(step), apart(&native, &other)))
 }
 
 fn asked(step: &Step) -> String {
@@ -100,12 +110,16 @@ fn asked(step: &Step) -> String {
 }
 
 fn shown(heard: &Heard) -> String {
+    format!("{}{}", head(heard), cut(&heard.body))
+}
+
+fn head(heard: &Heard) -> String {
     let headers: Vec<String> = heard
         .headers
         .iter()
         .filter_map(|(name, value)| Some(format!("{name}: {}", value.as_ref()?)))
         .collect();
-    format!("{} [{}] {}", heard.status, headers.join(", "), cut(&heard.body))
+    format!("{} [{}] ", heard.status, headers.join(", "))
 }
 
 #[cfg(test)]
