@@ -92,3 +92,43 @@ impl Guest {
         Ok(answer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate;
+
+    const HEAD: &[u8] = b"\0asm\x01\0\0\0";
+
+    fn module(sections: &[&[u8]]) -> Result<Wasmtime, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("guest.wasm");
+        std::fs::write(&file, [&[HEAD], sections].concat().concat()).unwrap();
+        Wasmtime::from_file(&file)
+    }
+
+    #[test]
+    fn a_module_that_imports_is_refused() {
+        let (types, imports) = (b"\x01\x04\x01\x60\0\0", b"\x02\x07\x01\x01a\x01b\0\0");
+        let error = module(&[types, imports]).err().unwrap();
+        assert_eq!(error, "the module must import nothing, but imports a.b");
+    }
+
+    #[test]
+    fn a_trap_is_an_answer_and_the_next_request_gets_one_too() {
+        // `alloc` gives 0, `run` is unreachable.
+        let mut gate = module(&[
+            b"\x01\x11\x03\x60\x01\x7f\x01\x7f\x60\x02\x7f\x7f\x01\x7e\x60\x02\x7f\x7f\0",
+            b"\x03\x04\x03\0\x01\x02",
+            b"\x05\x03\x01\0\x01",
+            b"\x07\x22\x04\x06memory\x02\0\x05alloc\0\0\x03run\0\x01\x07release\0\x02",
+            b"\x0a\x0d\x03\x04\0\x41\0\x0b\x03\0\0\x0b\x02\0\x0b",
+        ])
+        .unwrap();
+        for _ in 0..2 {
+            let answer = gate.answer(b"{}").unwrap();
+            let said = gate::read(&answer).unwrap_err();
+            assert!(said.starts_with("the host says: trap: ") && said.contains("unreachable"), "{said}");
+        }
+    }
+}

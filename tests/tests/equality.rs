@@ -3,6 +3,7 @@
 //!
 //! `TIDEGATE_EQUALITY_SEED` and `TIDEGATE_EQUALITY_CASES` ask for another and a larger corpus.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
@@ -50,7 +51,8 @@ fn main() -> ExitCode {
     let conclusion = libtest_mimic::run(&arguments, trials);
     let summary = run.summary.lock().unwrap_or_else(PoisonError::into_inner);
     if !summary.is_empty() {
-        println!("equality: {}", summary.join("; "));
+        let lines: Vec<&str> = summary.values().map(String::as_str).collect();
+        println!("equality: {}", lines.join("; "));
     }
     conclusion.exit_code()
 }
@@ -62,7 +64,8 @@ struct Run {
     questions: Made<Vec<Question>>,
     native_gate: Made<Vec<Vec<u8>>>,
     lanes: [Lane; LANES],
-    summary: Mutex<Vec<String>>,
+    /// What each trial has to say, by its name.
+    summary: Mutex<BTreeMap<String, String>>,
 }
 
 /// A part of the corpus as requests, and what the native server says of them.
@@ -113,13 +116,21 @@ impl Run {
         made(&place.native, talk).map(Vec::as_slice)
     }
 
-    fn says(&self, line: String) {
-        self.summary.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    fn says(&self, trial: &str, line: String) {
+        self.summary.lock().unwrap_or_else(PoisonError::into_inner).insert(trial.to_owned(), line);
     }
 
     /// What the run found different, with what makes it found again.
-    fn outcome(&self, host: &str, begun: Instant, asked: usize, different: &[String]) -> Result<(), Fault> {
-        self.says(format!("{host}: {asked} compared, {} differ, {:.0?}", different.len(), begun.elapsed()));
+    fn outcome(
+        &self,
+        trial: &str,
+        begun: Instant,
+        (asked, compared): (usize, usize),
+        different: &[String],
+    ) -> Result<(), Fault> {
+        let (differ, took) = (different.len(), begun.elapsed());
+        let line = format!("{trial}: {asked} requests, {compared} compared, {differ} differ, {took:.0?}");
+        self.says(trial, line);
         if different.is_empty() {
             return Ok(());
         }
@@ -139,7 +150,7 @@ impl Run {
     /// A corpus whose payloads all fail for one reason would agree everywhere and show nothing.
     fn corpus_says_something(&self) -> Result<(), Fault> {
         let tally = Tally::of(self.questions()?, self.native_gate()?);
-        self.says(tally.to_string());
+        self.says("corpus", tally.to_string());
         if !self.corpus()?.is_default() {
             return Ok(());
         }
@@ -173,7 +184,7 @@ impl Run {
             .zip(native.iter().zip(&found))
             .filter_map(|(question, (native, found))| questions::difference(question, native, found))
             .collect();
-        self.outcome(host, begun, questions.len(), &different)
+        self.outcome(&format!("gate::{host}"), begun, (questions.len(), questions.len()), &different)
     }
 
     fn native_server(&self) -> Result<(), Fault> {
@@ -189,8 +200,7 @@ impl Run {
         let requests: usize = lanes.iter().map(|(requests, ..)| requests).sum();
         let expected = lanes.iter().map(|(_, expected, _)| expected).sum();
         let different: Vec<String> = lanes.into_iter().flat_map(|(.., different)| different).collect();
-        self.says(format!("{requests} requests to a server"));
-        self.outcome("native server with the core", begun, expected, &different)
+        self.outcome("http::native", begun, (requests, expected), &different)
     }
 
     fn spin_server(&self) -> Result<(), Fault> {
@@ -208,7 +218,7 @@ impl Run {
         })?;
         let requests = lanes.iter().map(|(requests, _)| requests).sum();
         let different: Vec<String> = lanes.into_iter().flat_map(|(_, different)| different).collect();
-        self.outcome("component with the native server", begun, requests, &different)
+        self.outcome("http::spin", begun, (requests, requests), &different)
     }
 }
 
