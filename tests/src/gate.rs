@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use crate::wasm::{MODULE, WasmGate};
+use crate::wasm::{self, MODULE, WasmGate};
+use crate::wasmtime::Wasmtime;
 
 /// Something that runs the core and answers requests, one after the other.
 pub trait Gate: Send {
@@ -91,6 +92,11 @@ impl Host {
     fn running(gate: impl Gate + 'static) -> Self {
         Self { name: gate.name(), gate: Ok(Arc::new(Mutex::new(gate))) }
     }
+
+    fn without_module(name: &'static str) -> Self {
+        let reason = format!("{MODULE} does not name the module that `cargo xtask build guest` builds");
+        Self { name, gate: Err(reason) }
+    }
 }
 
 /// Every host there is.
@@ -98,14 +104,17 @@ impl Host {
 /// # Errors
 /// A host is asked for and does not start.
 pub fn hosts() -> Result<Vec<Host>, String> {
-    let wasm = match WasmGate::from_env().map_err(|error| format!("{MODULE}: {error}"))? {
-        Some(gate) => Host::running(Wasm(gate)),
-        None => Host {
-            name: Wasm::NAME,
-            gate: Err(format!("{MODULE} does not name the module that `cargo xtask build guest` builds")),
-        },
+    let failed = |error: &dyn std::fmt::Display| format!("{MODULE}: {error}");
+    let wasm = WasmGate::from_env().map_err(|error| failed(&error))?;
+    let wasmtime = match wasm::module() {
+        Some(module) => Some(Wasmtime::from_file(&module).map_err(|error| failed(&error))?),
+        None => None,
     };
-    Ok(vec![Host::running(Native), wasm])
+    Ok(vec![
+        Host::running(Native),
+        wasm.map_or_else(|| Host::without_module(Wasm::NAME), |gate| Host::running(Wasm(gate))),
+        wasmtime.map_or_else(|| Host::without_module(Wasmtime::NAME), Host::running),
+    ])
 }
 
 /// Uses a gate that tests share.

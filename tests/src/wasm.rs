@@ -10,6 +10,12 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 /// The environment variable that holds the path of the guest module.
 pub const MODULE: &str = "TIDEGATE_GUEST_WASM";
 
+/// The path of the guest module, where there is one.
+#[must_use]
+pub fn module() -> Option<PathBuf> {
+    std::env::var_os(MODULE).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
 /// A guest module that answers requests, one after the other.
 #[derive(Debug)]
 pub struct WasmGate {
@@ -24,11 +30,9 @@ impl WasmGate {
     /// # Errors
     /// The variable names a file that is not there, or Node.js cannot be started.
     pub fn from_env() -> io::Result<Option<Self>> {
-        let Some(module) = std::env::var_os(MODULE).filter(|path| !path.is_empty()) else {
-            return Ok(None);
-        };
+        let Some(module) = module() else { return Ok(None) };
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("guest/run.mjs");
-        Self::start(&script, &PathBuf::from(module)).map(Some)
+        Self::start(&script, &module).map(Some)
     }
 
     /// Starts `module` under Node.js with `script`, which is `guest/run.mjs`.

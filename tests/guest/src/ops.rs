@@ -1,10 +1,12 @@
 //! The operations that a request can name: each public step of the core, values in and values out.
 
+use std::cell::LazyCell;
+
 use serde_json::{Map, Value, json};
 use tidegate_core::diff::differing_fields;
 use tidegate_core::document::Document;
 use tidegate_core::{
-    CheckOptions, Digest, PayloadReport, PreparedSchema, ProblemDetails, Rejection, SchemaReport,
+    CheckOptions, Digest, PayloadReport, PreparedSchema, Problem, ProblemDetails, Rejection, SchemaReport,
 };
 
 /// Runs the operation that `request` names, and gives its answer.
@@ -17,16 +19,33 @@ use tidegate_core::{
 /// | `digest` | `payload` | `{"digest"}`, or the problem |
 /// | `diff` | `before`, `after` | `{"fields"}` |
 /// | `plan` | `schema`, `before`, `after` | the plan's report, or the problem |
+/// | `batch` | `schema`, `requests` | `{"answers"}`, to requests that all mean this schema |
 ///
 /// Texts are JSON strings; `payload` may also be a list of numbers, its bytes.
 pub(crate) fn dispatch(request: &Value) -> Value {
+    let prepared = LazyCell::new(|| PreparedSchema::prepare(&bytes(request, "schema")));
     match request.get("op").and_then(Value::as_str) {
         Some("ping") => json!({ "ok": "pong" }),
-        Some("prepare") => to_value(&SchemaReport::of(&PreparedSchema::prepare(&bytes(request, "schema")))),
-        Some("check") => with_schema(request, |schema| {
+        // Preparing is the dear step; a corpus has many questions about one schema.
+        Some("batch") => {
+            let requests = request.get("requests").and_then(Value::as_array).map(Vec::as_slice);
+            let answers: Vec<_> =
+                requests.unwrap_or_default().iter().map(|request| answer(request, &prepared)).collect();
+            json!({ "answers": answers })
+        }
+        _ => answer(request, &prepared),
+    }
+}
+
+type Prepared = Result<PreparedSchema, Vec<Problem>>;
+
+fn answer(request: &Value, prepared: &LazyCell<Prepared, impl FnOnce() -> Prepared>) -> Value {
+    match request.get("op").and_then(Value::as_str) {
+        Some("prepare") => to_value(&SchemaReport::of(prepared)),
+        Some("check") => with_schema(prepared, |schema| {
             to_value(&PayloadReport::of(&schema.check(&bytes(request, "payload"), options(request))))
         }),
-        Some("bulk") => with_schema(request, |schema| {
+        Some("bulk") => with_schema(prepared, |schema| {
             match schema.check_bulk(&bytes(request, "payload"), options(request)) {
                 Ok(items) => {
                     let items: Vec<_> = items
@@ -49,7 +68,7 @@ pub(crate) fn dispatch(request: &Value) -> Value {
                 (Err(error), _) | (_, Err(error)) => refused(Rejection::from(error)),
             }
         }
-        Some("plan") => with_schema(request, |schema| {
+        Some("plan") => with_schema(prepared, |schema| {
             match schema.preview(&bytes(request, "before"), &bytes(request, "after"), options(request)) {
                 Ok(plan) => to_value(&plan),
                 Err(refusal) => refusal.old.or(refusal.new).map_or(Value::Null, refused),
@@ -74,10 +93,10 @@ fn bytes(request: &Value, member: &str) -> Vec<u8> {
     }
 }
 
-fn with_schema(request: &Value, f: impl FnOnce(&PreparedSchema) -> Value) -> Value {
-    match PreparedSchema::prepare(&bytes(request, "schema")) {
-        Ok(schema) => f(&schema),
-        Err(problems) => to_value(&ProblemDetails::schema_invalid(&problems)),
+fn with_schema(prepared: &Prepared, f: impl FnOnce(&PreparedSchema) -> Value) -> Value {
+    match prepared {
+        Ok(schema) => f(schema),
+        Err(problems) => to_value(&ProblemDetails::schema_invalid(problems)),
     }
 }
 
