@@ -15,7 +15,7 @@ pub fn employee(number: usize) -> Value {
             "email": format!("employee{number}@example.com"),
         },
         "salary": 1000 + number % 5000,
-        "active": number % 7 != 0,
+        "active": !number.is_multiple_of(7),
     })
 }
 

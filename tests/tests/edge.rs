@@ -53,7 +53,7 @@ fn expect(answer: &Response, status: u16) -> Result<Value, Fault> {
     serde_json::from_slice(&answer.body).map_err(|error| error.to_string())
 }
 
-fn equal<T: PartialEq + std::fmt::Debug>(what: &str, found: T, expected: T) -> Result<(), Fault> {
+fn equal<T: PartialEq<T> + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> Result<(), Fault> {
     if found == expected { Ok(()) } else { Err(format!("{what}: expected {expected:?}, found {found:?}")) }
 }
 
@@ -102,8 +102,8 @@ fn instances_are_used_again() -> Result<(), Fault> {
     for _ in 0..300 {
         expect(&client.send(&request("GET", "/healthz", None))?, 200)?;
     }
-    equal("instances", server.host.counts().instances.load(Ordering::Relaxed), 3)?;
-    equal("traps", server.host.counts().traps.load(Ordering::Relaxed), 0)
+    equal("instances", &server.host.counts().instances.load(Ordering::Relaxed), &3)?;
+    equal("traps", &server.host.counts().traps.load(Ordering::Relaxed), &0)
 }
 
 /// A request whose body is half sent, so that it stays in its instance.
@@ -168,7 +168,7 @@ fn a_trap_ends_one_instance() -> Result<(), Fault> {
     server.host.faults().trap_next_variable.store(true, Ordering::Relaxed);
     let mut client = server.client();
     let trapped = client.send(&request("GET", "/api/v1/groups", None))?;
-    equal("status of the request that trapped", trapped.status, 500)?;
+    equal("status of the request that trapped", &trapped.status, &500)?;
     let mut answered = Vec::new();
     let mut failed = 0;
     for (number, request) in waiting.into_iter().enumerate() {
@@ -182,15 +182,15 @@ fn a_trap_ends_one_instance() -> Result<(), Fault> {
     if failed >= AT_ONCE {
         return Err(format!("{failed} requests failed with one instance"));
     }
-    equal("traps", counts.traps.load(Ordering::Relaxed), 1)?;
-    equal("no more than 16 at once", counts.most_at_once.load(Ordering::Relaxed) <= AT_ONCE, true)?;
+    equal("traps", &counts.traps.load(Ordering::Relaxed), &1)?;
+    equal("no more than 16 at once", &(counts.most_at_once.load(Ordering::Relaxed) <= AT_ONCE), &true)?;
     let page = expect(&client.send(&request("GET", "/api/v1/resources?limit=1000", None))?, 200)?;
     let items = page.get("items").and_then(Value::as_array).ok_or("there are no items")?;
     let mut stored: Vec<String> =
         items.iter().filter_map(|item| Some(item.get("id")?.as_str()?.to_owned())).collect();
     stored.sort_unstable();
     answered.sort_unstable();
-    equal("stored", stored, answered)
+    equal("stored", &stored, &answered)
 }
 
 /// The prepared schema that an instance keeps is never taken for another version.
@@ -211,10 +211,10 @@ fn a_new_version_counts_at_once() -> Result<(), Fault> {
         let load = |kind: &str| if kind == "integer" { json!(1) } else { json!("one") };
         let fits = event(&key, &json!({ "id": kind, "load": load(kind) }));
         let answer = client.send(&fits)?;
-        equal("status of what fits", answer.status < 300, true)?;
+        equal("status of what fits", &(answer.status < 300), &true)?;
         expect(&client.send(&event(&key, &json!({ "id": kind, "load": load(other) })))?, 422)?;
     }
-    equal("instances", server.host.counts().instances.load(Ordering::Relaxed), 1)
+    equal("instances", &server.host.counts().instances.load(Ordering::Relaxed), &1)
 }
 
 /// Instances that meet an empty database at the same time all make the tables; none gets in
@@ -238,7 +238,7 @@ fn instances_start_together() -> Result<(), Fault> {
     })?;
     let list = expect(&server.client().send(&request("GET", "/api/v1/groups", None))?, 200)?;
     let groups = list.get("items").and_then(Value::as_array).map(Vec::len);
-    equal("groups", groups, Some(CLIENTS))?;
+    equal("groups", &groups, &Some(CLIENTS))?;
     if server.host.counts().instances.load(Ordering::Relaxed) < 2 {
         return Err("one instance answered everybody".into());
     }

@@ -45,7 +45,9 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Unavailable(why) => Self {
                 fault: Some(why),
-                ..Self::unavailable("the database cannot be reached; nothing of this request has taken effect")
+                ..Self::unavailable(
+                    "the database cannot be reached; nothing of this request has taken effect",
+                )
             },
             StoreError::Unanswered(why) => Self {
                 fault: Some(why),

@@ -124,7 +124,7 @@ fn query(
 ) -> Result<(), Error> {
     let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
     let mut statement = connection.prepare_cached(statement).map_err(io)?;
-    let _ = columns.send(statement.column_names().into_iter().map(ToOwned::to_owned).collect());
+    let _ = columns.send(statement.column_names().map(ToOwned::to_owned).collect());
     let width = statement.column_count();
     let mut found =
         statement.query(rusqlite::params_from_iter(parameters.into_iter().map(parameter))).map_err(io)?;
@@ -168,6 +168,7 @@ fn size(value: &Value) -> usize {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the form that `map_err` takes")]
 fn io(error: impl ToString) -> Error {
     Error::Io(error.to_string())
 }

@@ -62,7 +62,9 @@ impl Run<'_> {
         if let Some(storage) = step.storage {
             return match self.instance.set_storage(storage)? {
                 true => Ok(()),
-                false => Err("this host cannot do that to its database; limit the conversation's `hosts`".into()),
+                false => {
+                    Err("this host cannot do that to its database; limit the conversation's `hosts`".into())
+                }
             };
         }
         let (Some(template), Some(expected)) = (&step.request, &step.expect) else {
