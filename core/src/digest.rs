@@ -107,6 +107,7 @@ struct Sink {
 }
 
 impl Sink {
+    #[inline(always)]
     fn write(&mut self, bytes: &[u8]) {
         if let Some(room) = self.buffer.get_mut(self.len..self.len + bytes.len()) {
             room.copy_from_slice(bytes);
@@ -127,6 +128,7 @@ impl Sink {
         self.len = 0;
     }
 
+    #[inline(always)]
     fn tag_len(&mut self, tag: u8, len: usize) {
         self.write(&[tag]);
         self.write(&(len as u64).to_be_bytes());

@@ -81,6 +81,7 @@ pub struct Container<'a> {
 }
 
 impl<'a> Container<'a> {
+    #[inline(always)]
     fn of(node: Node<'a>) -> Self {
         let len = if node.document.spend() { node.len() } else { 0 };
         Self { node, len }
@@ -92,14 +93,17 @@ impl<'a> JsonNode<'a, GateJson> for Node<'a> {
     type Array = Container<'a>;
     type Number = Number;
 
+    #[inline(always)]
     fn as_object(&self) -> Option<Container<'a>> {
         (self.entry().kind == Kind::Object).then(|| Container::of(*self))
     }
 
+    #[inline(always)]
     fn as_array(&self) -> Option<Container<'a>> {
         (self.entry().kind == Kind::Array).then(|| Container::of(*self))
     }
 
+    #[inline(always)]
     fn as_string(&self) -> Option<Cow<'a, str>> {
         self.string().map(Cow::Borrowed)
     }
@@ -120,6 +124,7 @@ impl<'a> JsonNode<'a, GateJson> for Node<'a> {
         self.entry().kind == Kind::Number
     }
 
+    #[inline(always)]
     fn json_type(&self) -> JsonType {
         self.document.spend();
         match self.kind() {

@@ -124,11 +124,13 @@ impl<'s> Document<'s> {
         self.entries.len()
     }
 
+    #[inline(always)]
     fn entry(&self, index: u32) -> Entry {
         const NULL: Entry = Entry { kind: Kind::Null, source: 0, at: 0, len: 0, next: 0 };
         self.entries.get(index as usize).copied().unwrap_or(NULL)
     }
 
+    #[inline(always)]
     fn text(&self, entry: Entry) -> &str {
         let range = entry.at as usize..entry.at as usize + entry.len as usize;
         match entry.kind {
@@ -152,6 +154,7 @@ impl<'s> Document<'s> {
     }
 
     /// Takes one unit; `false` when there is none.
+    #[inline(always)]
     fn spend(&self) -> bool {
         // One evaluation runs on one thread: a load and a store do, and cost no locked operation.
         let left = self.fuel.left.load(Ordering::Relaxed);
@@ -182,11 +185,13 @@ impl std::fmt::Debug for Node<'_> {
 }
 
 impl<'a> Node<'a> {
+    #[inline(always)]
     fn entry(self) -> Entry {
         self.document.entry(self.index)
     }
 
     /// The value's type.
+    #[inline(always)]
     pub fn kind(self) -> Type {
         match self.entry().kind {
             Kind::Null => Type::Null,
@@ -223,12 +228,17 @@ impl<'a> Node<'a> {
     }
 
     /// The value, if it is a string.
+    #[inline(always)]
     pub fn string(self) -> Option<&'a str> {
         let entry = self.entry();
-        matches!(entry.kind, Kind::Plain | Kind::Escaped).then(|| self.document.text(entry))
+        match entry.kind {
+            Kind::Plain | Kind::Escaped => Some(self.document.text(entry)),
+            _ => None,
+        }
     }
 
     /// How many elements or members the value has; 0 for a scalar.
+    #[inline(always)]
     pub fn len(self) -> usize {
         let entry = self.entry();
         match entry.kind {
@@ -243,6 +253,7 @@ impl<'a> Node<'a> {
     }
 
     /// The elements of an array, in order; nothing for any other value.
+    #[inline(always)]
     pub fn elements(self) -> Elements<'a> {
         let entry = self.entry();
         let left = if entry.kind == Kind::Array { entry.len } else { 0 };
@@ -250,6 +261,7 @@ impl<'a> Node<'a> {
     }
 
     /// The members of an object in source order; nothing for any other value.
+    #[inline(always)]
     pub fn members(self) -> Members<'a> {
         let entry = self.entry();
         let left = if entry.kind == Kind::Object { entry.len } else { 0 };
@@ -264,6 +276,7 @@ impl<'a> Node<'a> {
             .map(move |&name| (document.text(document.entry(name)), Node { document, index: name + 1 }))
     }
 
+    #[inline(always)]
     fn order(self) -> &'a [u32] {
         let entry = self.entry();
         if entry.kind != Kind::Object {
@@ -315,6 +328,7 @@ pub struct Elements<'a> {
 impl<'a> Iterator for Elements<'a> {
     type Item = Node<'a>;
 
+    #[inline(always)]
     fn next(&mut self) -> Option<Node<'a>> {
         self.left = self.left.checked_sub(1)?;
         let node = Node { document: self.document, index: self.index };
@@ -333,6 +347,7 @@ pub struct Members<'a> {
 
 impl<'a> Members<'a> {
     /// The next member's name as a node of its own, and its value.
+    #[inline(always)]
     fn next_nodes(&mut self) -> Option<(Node<'a>, Node<'a>)> {
         self.left = self.left.checked_sub(1)?;
         let name = Node { document: self.document, index: self.index };
@@ -345,6 +360,7 @@ impl<'a> Members<'a> {
 impl<'a> Iterator for Members<'a> {
     type Item = (&'a str, Node<'a>);
 
+    #[inline(always)]
     fn next(&mut self) -> Option<(&'a str, Node<'a>)> {
         let (name, value) = self.next_nodes()?;
         Some((name.string().unwrap_or_default(), value))

@@ -75,7 +75,7 @@ impl From<&serde_json::Number> for Number {
 /// Whether the literal is beyond what a double can hold.
 pub(super) fn overflows(literal: &str) -> bool {
     // Up to 300 characters without an exponent stay below 1e300.
-    (literal.len() > 300 || literal.contains(['e', 'E']))
+    (literal.len() > 300 || literal.bytes().any(|byte| matches!(byte, b'e' | b'E')))
         && literal.parse::<f64>().is_ok_and(f64::is_infinite)
 }
 

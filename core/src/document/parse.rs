@@ -172,6 +172,7 @@ struct Parser<'s> {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "no source is longer than `LONGEST`")]
+#[inline(always)]
 fn small(number: usize) -> u32 {
     number as u32
 }
@@ -199,10 +200,12 @@ impl<'s> Parser<'s> {
         Err(Fault { kind: ParseErrorKind::Malformed(message), offset, path: Vec::new() })
     }
 
+    #[inline(always)]
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
+    #[inline(always)]
     fn skip_white_space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
@@ -290,20 +293,18 @@ impl<'s> Parser<'s> {
         let start = self.at;
         self.at += 1;
         let text_start = self.at;
-        loop {
-            match self.peek() {
-                Some(b'"') => {
-                    let len = small(self.at - text_start);
-                    self.at += 1;
-                    let (source, at) = (small(start), small(text_start));
-                    push(document, Entry { kind: Kind::Plain, source, at, len, next: 0 });
-                    return Ok(());
-                }
-                Some(b'\\') => break,
-                Some(0..=0x1f) => return self.fault("a control character in a string", self.at),
-                Some(_) => self.at += 1,
-                None => return self.fault("", self.at),
+        self.at += plain_bytes(self.bytes.get(self.at..).unwrap_or_default());
+        match self.peek() {
+            Some(b'"') => {
+                let len = small(self.at - text_start);
+                self.at += 1;
+                let (source, at) = (small(start), small(text_start));
+                push(document, Entry { kind: Kind::Plain, source, at, len, next: 0 });
+                return Ok(());
             }
+            Some(b'\\') => {}
+            Some(_) => return self.fault("a control character in a string", self.at),
+            None => return self.fault("", self.at),
         }
         let unescaped_start = document.unescaped.len();
         let mut plain_start = text_start;
@@ -464,6 +465,19 @@ impl<'s> Parser<'s> {
     }
 }
 
+/// How many of the first bytes stand in a string for themselves.
+fn plain_bytes(bytes: &[u8]) -> usize {
+    let mut count = 0;
+    for &byte in bytes {
+        if byte == b'"' || byte == b'\\' || byte < 0x20 {
+            break;
+        }
+        count += 1;
+    }
+    count
+}
+
+#[inline(always)]
 fn push(document: &mut Document<'_>, mut entry: Entry) {
     entry.next = small(document.entries.len() + 1);
     document.entries.push(entry);
