@@ -181,7 +181,8 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
             SELECT resource_name, version, schema, digest, NEW.now
             FROM schemas WHERE resource_name = NEW.resource_name;
     END",
-    // Removes all resources of an integration, or of a table, in one commit.
+    // Removes all resources of an integration, or of a table, in one commit. The grouping makes none
+    // where there is nothing to remove; libSQL's server knows no `HAVING` without a `GROUP BY`.
     "CREATE VIEW IF NOT EXISTS clear_scopes AS
         SELECT '' AS commit_id, '' AS integration_id, '' AS resource_name, '' AS event, 0 AS now",
     "CREATE TRIGGER IF NOT EXISTS clear_scopes_run INSTEAD OF INSERT ON clear_scopes BEGIN
@@ -195,7 +196,7 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
                 NEW.event
             FROM resources r JOIN scopes s ON s.scope = r.scope
             WHERE s.integration_id = NEW.integration_id OR s.resource_name = NEW.resource_name
-            HAVING count(*) > 0;
+            GROUP BY NEW.commit_id;
         INSERT INTO changes (seq, commit_seq, scope, resource_id, type, name, schema_version, fields,
                 size, previous)
             SELECT k.first_change + row_number() OVER (ORDER BY r.scope, r.resource_id) - 1, k.seq,
