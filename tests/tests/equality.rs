@@ -1,5 +1,5 @@
 //! One corpus through every host, and every answer compared byte by byte: the native core, the core
-//! as WebAssembly on two engines, the native server, and the component.
+//! as WebAssembly on two engines, the native server, the service on libSQL, and the component.
 //!
 //! `TIDEGATE_EQUALITY_SEED` and `TIDEGATE_EQUALITY_CASES` ask for another and a larger corpus.
 
@@ -17,6 +17,7 @@ use tidegate_tests::corpus::tally::Tally;
 use tidegate_tests::corpus::{ASKED, Corpus};
 use tidegate_tests::gate::{self, Gate, Native, SharedGate};
 use tidegate_tests::http::Fault;
+use tidegate_tests::http::libsql::{self, LibsqlServer};
 use tidegate_tests::http::native::NativeServer;
 use tidegate_tests::http::spin::{self, SpinServer};
 
@@ -43,6 +44,11 @@ fn main() -> ExitCode {
             .push(run.trial(&name, host.gate.is_err(), move |run| run.gate(host.name, &host.gate.clone()?)));
     }
     trials.push(run.trial("http::native", false, Run::native_server));
+    let program = libsql::program().err();
+    if let Some(reason) = &program {
+        println!("the host `libsql` is skipped: {reason}");
+    }
+    trials.push(run.trial("http::libsql", program.is_some(), Run::libsql_server));
     let component = spin::component().err();
     if let Some(reason) = &component {
         println!("the host `spin` is skipped: {reason}");
@@ -203,11 +209,30 @@ impl Run {
         self.outcome("http::native", begun, (requests, expected), &different)
     }
 
+    fn libsql_server(&self) -> Result<(), Fault> {
+        self.like_native("http::libsql", |script| {
+            let server = LibsqlServer::start()?;
+            talk::talk(script, &mut server.client())
+        })
+    }
+
     fn spin_server(&self) -> Result<(), Fault> {
+        self.like_native("http::spin", |script| {
+            let server = SpinServer::start(1)?;
+            talk::talk(script, &mut server.client())
+        })
+    }
+
+    /// Whether another server answers as the native one does.
+    fn like_native(
+        &self,
+        trial: &str,
+        talk: impl Fn(&[Step]) -> Result<Vec<Heard>, Fault> + Sync,
+    ) -> Result<(), Fault> {
         let begun = Instant::now();
         let lanes = in_lanes(|lane| {
             let script = self.script(lane)?;
-            let answers = talk::talk(script, &mut SpinServer::start(1)?.client())?;
+            let answers = talk(script)?;
             let pairs = self.native_answers(lane)?.iter().zip(&answers);
             let different: Vec<String> = script
                 .iter()
@@ -218,7 +243,7 @@ impl Run {
         })?;
         let requests = lanes.iter().map(|(requests, _)| requests).sum();
         let different: Vec<String> = lanes.into_iter().flat_map(|(_, different)| different).collect();
-        self.outcome("http::spin", begun, (requests, requests), &different)
+        self.outcome(trial, begun, (requests, requests), &different)
     }
 }
 

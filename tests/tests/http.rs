@@ -9,6 +9,7 @@ use tidegate_tests::http::Fault;
 use tidegate_tests::http::conversation::{self, Conversation};
 use tidegate_tests::http::coverage::every_problem_is_shown;
 use tidegate_tests::http::host::HttpHost;
+use tidegate_tests::http::libsql::{self, Libsql};
 use tidegate_tests::http::message::{Request, RequestBody};
 use tidegate_tests::http::native::NativeHost;
 use tidegate_tests::http::openapi::Description;
@@ -53,10 +54,11 @@ fn main() -> ExitCode {
 }
 
 /// Every host there is, and why one cannot run here.
-fn hosts() -> [(Arc<dyn HttpHost>, Option<String>); 4] {
+fn hosts() -> [(Arc<dyn HttpHost>, Option<String>); 5] {
     [
         (Arc::new(ServiceHost), None),
         (Arc::new(NativeHost), None),
+        (Arc::new(Libsql), libsql::program().err()),
         (Arc::new(Spin), spin::component().err()),
         (Arc::new(SpinUp), SpinUp::available().err()),
     ]

@@ -1,6 +1,6 @@
 //! Many requests on one scope, and on one resource, at the same time, and a scope as large as a
-//! bulk can be: through the native server, and through the component, whose instances know nothing
-//! of each other.
+//! bulk can be: through the native server, through the service on libSQL, whose statements know
+//! nothing of each other, and through the component, whose instances do not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
@@ -11,6 +11,7 @@ use std::time::Instant;
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
 use tidegate_tests::http::client::Client;
+use tidegate_tests::http::libsql::{self, LibsqlServer};
 use tidegate_tests::http::message::{Request, RequestBody, Response};
 use tidegate_tests::http::native::NativeServer;
 use tidegate_tests::http::spin::{self, SpinServer};
@@ -43,12 +44,17 @@ type Start = fn() -> Result<Box<dyn Server>, Fault>;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
+    let program = libsql::program().err();
+    if let Some(reason) = &program {
+        println!("the host `libsql` is skipped: {reason}");
+    }
     let component = spin::component().err();
     if let Some(reason) = &component {
         println!("the host `spin` is skipped: {reason}");
     }
-    let hosts: [(&str, Start, bool); 2] = [
+    let hosts: [(&str, Start, bool); 3] = [
         ("native", || Ok(Box::new(NativeServer::start(2)?)), false),
+        ("libsql", || Ok(Box::new(LibsqlServer::start()?)), program.is_some()),
         ("spin", || Ok(Box::new(SpinServer::start(2)?)), component.is_some()),
     ];
     let mut trials = Vec::new();
@@ -67,6 +73,12 @@ trait Server: Sync {
 }
 
 impl Server for NativeServer {
+    fn client(&self) -> Client {
+        self.client()
+    }
+}
+
+impl Server for LibsqlServer {
     fn client(&self) -> Client {
         self.client()
     }

@@ -1,4 +1,4 @@
-//! What the project ships or tests, built in release.
+//! What the project ships or tests, built in release, and what its tests run beside themselves.
 
 use std::path::PathBuf;
 
@@ -27,6 +27,13 @@ pub(crate) fn guest_as(workspace: &Workspace, profile: &str) -> Result<PathBuf> 
     toolchain::ensure(workspace, target)?.apply(&mut command);
     process::run(&mut command)?;
     existing(workspace.target.join(target.triple()).join(profile).join("tidegate_guest.wasm"))
+}
+
+/// Builds the program that serves the tests over libSQL, as they are built, and gives its path.
+pub(crate) fn libsql_host(workspace: &Workspace) -> Result<PathBuf> {
+    process::run(&mut workspace.cargo(["build", "--package", "tidegate-libsql-host"]))?;
+    let name = format!("tidegate-libsql-host{}", std::env::consts::EXE_SUFFIX);
+    existing(workspace.target.join("debug").join(name))
 }
 
 fn existing(path: PathBuf) -> Result<PathBuf> {

@@ -71,6 +71,7 @@ fn tests(workspace: &Workspace) -> Result<()> {
     let mut command = workspace.cargo(["test", "--workspace", "--all-features"]);
     command.env("TIDEGATE_GUEST_WASM", artefacts::guest(workspace)?);
     command.env("TIDEGATE_SPIN_WASM", component::shipped(workspace)?);
+    command.env("TIDEGATE_LIBSQL_HOST", artefacts::libsql_host(workspace)?);
     process::run(&mut command)
 }
 

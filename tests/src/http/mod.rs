@@ -47,6 +47,7 @@ pub mod conversation;
 pub mod coverage;
 pub mod fill;
 pub mod host;
+pub mod libsql;
 pub mod message;
 pub mod native;
 pub mod openapi;

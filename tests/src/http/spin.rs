@@ -114,7 +114,7 @@ impl HttpHost for Spin {
     fn start(&self) -> Result<Box<dyn Instance>, Fault> {
         let server = SpinServer::start(1)?;
         let (client, database) = (server.client(), server.database.clone());
-        Ok(Box::new(OverSocket { client, database, locker: None, _server: server }))
+        Ok(Box::new(OverSocket::new(client, database, server)))
     }
 }
 
@@ -138,13 +138,13 @@ impl SpinUp {
     }
 }
 
-/// A Spin of one's own, over a directory that goes away with it.
-struct SpinProcess {
-    child: Child,
-    _directory: TempDir,
+/// A server of one's own, over a directory that goes away with it.
+pub(super) struct ServerProcess {
+    pub(super) child: Child,
+    pub(super) _directory: TempDir,
 }
 
-impl Drop for SpinProcess {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         // Both fail only where it has ended by itself.
         let _ = self.child.kill();
@@ -178,7 +178,7 @@ impl HttpHost for SpinUp {
             .stdout(Stdio::null())
             .spawn()
             .map_err(text)?;
-        let mut process = SpinProcess { child, _directory: directory };
+        let mut process = ServerProcess { child, _directory: directory };
         let begun = Instant::now();
         while TcpStream::connect(free).is_err() {
             if let Some(status) = process.child.try_wait().map_err(text)? {
@@ -189,17 +189,23 @@ impl HttpHost for SpinUp {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        let database = state.join("sqlite_db.db");
-        Ok(Box::new(OverSocket { client: Client::new(free), database, locker: None, _server: process }))
+        Ok(Box::new(OverSocket::new(Client::new(free), state.join("sqlite_db.db"), process)))
     }
 }
 
-struct OverSocket<S> {
+/// A server of whatever kind, and the file that it keeps its database in.
+pub(super) struct OverSocket<S> {
     client: Client,
     database: PathBuf,
     /// Holds the database's write lock.
     locker: Option<Connection>,
     _server: S,
+}
+
+impl<S> OverSocket<S> {
+    pub(super) fn new(client: Client, database: PathBuf, server: S) -> Self {
+        Self { client, database, locker: None, _server: server }
+    }
 }
 
 impl<S> Instance for OverSocket<S> {

@@ -1,7 +1,8 @@
 //! Reading: resources, now or at a time, and the feed of changes.
 //!
 //! These statements are put together from the filters that were given, so that each uses the index
-//! that fits. They are plain SQL that both dialects share.
+//! that fits. They are plain SQL that both dialects share. A subquery names its columns: what a `*`
+//! would call them depends on settings of the connection.
 
 use super::{Columns, PAGE_BYTES, Page, Store, Stored, count, parameters};
 use crate::service::host::{Row, Sql, SqlValue};
@@ -201,7 +202,7 @@ impl<S: Sql> Store<S> {
             "SELECT page.total, page.scope, page.resource_id, c.payload, c.name, c.digest, c.schema_version,
                 {provenance}
             FROM (
-                SELECT *, count(*) OVER () AS total,
+                SELECT scope, resource_id, change_seq, count(*) OVER () AS total,
                     sum(size) OVER (ORDER BY scope, resource_id) AS bytes,
                     row_number() OVER (ORDER BY scope, resource_id) AS number
                 FROM ({from}{} ORDER BY r.scope, r.resource_id LIMIT {bound}) AS listed
@@ -255,7 +256,7 @@ impl<S: Sql> Store<S> {
             "SELECT page.total, c.seq, k.id, c.seq - k.first_change, c.resource_id, c.type, c.fields, p.payload, c.payload,
                 {provenance}
             FROM (
-                SELECT *, count(*) OVER () AS total,
+                SELECT seq, count(*) OVER () AS total,
                     sum(size) OVER (ORDER BY seq {order}) AS bytes,
                     row_number() OVER (ORDER BY seq {order}) AS number
                 FROM (

@@ -181,7 +181,8 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
             SELECT resource_name, version, schema, digest, NEW.now
             FROM schemas WHERE resource_name = NEW.resource_name;
     END",
-    // Removes all resources of an integration, or of a table, in one commit.
+    // Removes all resources of an integration, or of a table, in one commit. The grouping makes none
+    // where there is nothing to remove; libSQL's server knows no `HAVING` without a `GROUP BY`.
     "CREATE VIEW IF NOT EXISTS clear_scopes AS
         SELECT '' AS commit_id, '' AS integration_id, '' AS resource_name, '' AS event, 0 AS now",
     "CREATE TRIGGER IF NOT EXISTS clear_scopes_run INSTEAD OF INSERT ON clear_scopes BEGIN
@@ -195,7 +196,7 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
                 NEW.event
             FROM resources r JOIN scopes s ON s.scope = r.scope
             WHERE s.integration_id = NEW.integration_id OR s.resource_name = NEW.resource_name
-            HAVING count(*) > 0;
+            GROUP BY NEW.commit_id;
         INSERT INTO changes (seq, commit_seq, scope, resource_id, type, name, schema_version, fields,
                 size, previous)
             SELECT k.first_change + row_number() OVER (ORDER BY r.scope, r.resource_id) - 1, k.seq,
@@ -276,6 +277,9 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
     END",
     // The commit of an ingest: the plan is what was read off one revision of the scope, or, without
     // a revision, off the current change of each of its resources (`b`).
+    //
+    // `changes()` is about the trigger's own `UPDATE` and begins anew with each run of the trigger, so
+    // nothing of it comes from another statement of the connection.
     "CREATE VIEW IF NOT EXISTS commit_plan AS
         SELECT '' AS commit_id, '' AS key_id, '' AS integration_id, '' AS resource_name,
             0 AS schema_version, '' AS group_key, 0 AS revision, 0 AS now, '' AS event, '' AS actor,
@@ -358,14 +362,20 @@ pub(super) const STATEMENTS: Statements = Statements {
     schema: "SELECT seq, id, resource_name, group_prefix, table_name, name, version, schema, test_data,
             digest, created_at, updated_at, retired_at
         FROM schemas WHERE resource_name = ?1",
-    schemas: "SELECT seq, id, resource_name, group_prefix, table_name, name, version, schema, test_data,
-            digest, created_at, updated_at, retired_at, page
+    schemas: "SELECT s.seq, s.id, s.resource_name, s.group_prefix, s.table_name, s.name, s.version, s.schema,
+            s.test_data, s.digest, s.created_at, s.updated_at, s.retired_at, page.total
         FROM (
-            SELECT *, count(*) OVER () AS page,
-                sum(length(schema) + coalesce(length(test_data), 0)) OVER (ORDER BY seq) AS bytes,
+            SELECT seq, count(*) OVER () AS total,
+                sum(size) OVER (ORDER BY seq) AS bytes,
                 row_number() OVER (ORDER BY seq) AS number
-            FROM (SELECT * FROM schemas WHERE seq > ?1 AND retired_at IS NULL ORDER BY seq LIMIT ?2))
-        WHERE number = 1 OR bytes <= ?3 ORDER BY seq",
+            FROM (
+                SELECT seq, length(schema) + coalesce(length(test_data), 0) AS size
+                FROM schemas WHERE seq > ?1 AND retired_at IS NULL ORDER BY seq LIMIT ?2
+            ) AS listed
+        ) AS page
+        JOIN schemas s ON s.seq = page.seq
+        WHERE page.number = 1 OR page.bytes <= ?3
+        ORDER BY s.seq",
     schema_version: "SELECT schema FROM schema_versions WHERE resource_name = ?1 AND version = ?2",
 
     create_integration: "INSERT INTO create_integration
@@ -422,3 +432,131 @@ pub(super) const STATEMENTS: Statements = Statements {
         ORDER BY recorded_at DESC, seq DESC LIMIT 1",
     change_seq: "SELECT first_change, changes FROM commits WHERE id = ?1",
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every statement but those that are put together from a request's filters (`changes.rs`).
+    fn all() -> Vec<&'static str> {
+        macro_rules! named {
+            ($($name:ident)*) => {{
+                // Without `..`, so that a new one is not forgotten.
+                let Statements { migrations, $($name),* } = STATEMENTS;
+                [migrations.concat(), vec![$($name),*]].concat()
+            }};
+        }
+        named! {
+            create_version_table read_version write_version ping create_group change_group
+            delete_group group groups create_schema replace_schema retire_schema schema schemas
+            schema_version create_integration change_integration delete_integration integration
+            integrations keys create_key revoke_key touch_key admit current scope manifest_page
+            manifest_of sizes payloads commit_plan cut_at change_seq
+        }
+    }
+
+    /// The words and signs of a statement, in upper case, without texts and comments.
+    fn tokens(statement: &str) -> Vec<String> {
+        let mut tokens = Vec::new();
+        let mut rest = statement.chars().peekable();
+        while let Some(sign) = rest.next() {
+            if sign == '\'' {
+                // A doubled quote ends one text and begins the next.
+                while rest.next().is_some_and(|other| other != '\'') {}
+            } else if sign == '-' && rest.peek() == Some(&'-') {
+                while rest.next().is_some_and(|other| other != '\n') {}
+            } else if sign.is_alphanumeric() || sign == '_' {
+                let mut word = sign.to_string();
+                while let Some(next) = rest.next_if(|next| next.is_alphanumeric() || *next == '_') {
+                    word.push(next);
+                }
+                tokens.push(word.to_uppercase());
+            } else if !sign.is_whitespace() {
+                tokens.push(sign.to_string());
+            }
+        }
+        tokens
+    }
+
+    /// What in a statement depends on its connection, or is no part of one statement.
+    fn fault(statement: &str) -> Option<String> {
+        const BEGINNINGS: &str = "ALTER CREATE DELETE DROP INSERT SELECT UPDATE";
+        const WORDS: &str = "ATTACH BEGIN COMMIT DETACH LAST_INSERT_ROWID RELEASE ROLLBACK SAVEPOINT \
+            TEMP TEMPORARY TOTAL_CHANGES TRANSACTION VACUUM";
+        const BEGINNINGS_OF_WORDS: &str = "PRAGMA SQLITE_TEMP";
+        let one_of = |words: &str, token: &str| words.split(' ').any(|word| word == token);
+
+        let tokens = tokens(statement);
+        let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
+        // A trigger's own statements each end with `;`, the last one before its `END`.
+        let is_trigger = tokens.starts_with(&["CREATE", "TRIGGER"]);
+        let begin = tokens.iter().position(|token| is_trigger && *token == "BEGIN");
+        let (outside, inside) = match begin {
+            Some(begin) => match tokens[begin + 1..].strip_suffix(&[";", "END"]) {
+                Some(inside) => (&tokens[..begin], inside.split(|token| *token == ";").collect()),
+                None => return Some("a trigger does not end with `; END`".to_owned()),
+            },
+            None => (&tokens[..], Vec::new()),
+        };
+        if outside.contains(&";") {
+            return Some(";".to_owned());
+        }
+        // Whether the trigger has changed something itself, which is what `changes()` is about then.
+        let mut changed = false;
+        for part in std::iter::once(outside).chain(inside) {
+            let first = *part.first().unwrap_or(&"");
+            if !one_of(BEGINNINGS, first) {
+                return Some(first.to_owned());
+            }
+            if let Some(word) = part.iter().find(|token| {
+                one_of(WORDS, token) || BEGINNINGS_OF_WORDS.split(' ').any(|start| token.starts_with(start))
+            }) {
+                return Some((*word).to_owned());
+            }
+            if !changed && part.windows(3).any(|three| three == ["CHANGES", "(", ")"]) {
+                return Some("CHANGES()".to_owned());
+            }
+            // How a subquery's columns are called then is a setting of the connection.
+            if part.windows(2).any(|two| ["SELECT", ",", "."].contains(&two[0]) && two[1] == "*") {
+                return Some("*".to_owned());
+            }
+            changed |= one_of("DELETE INSERT UPDATE", first);
+        }
+        None
+    }
+
+    #[test]
+    fn no_statement_depends_on_its_connection() {
+        for statement in all() {
+            assert_eq!(fault(statement), None, "{statement}");
+        }
+    }
+
+    #[test]
+    fn statements_that_depend_on_their_connection_are_found() {
+        for (statement, expected) in [
+            ("BEGIN IMMEDIATE", "BEGIN"),
+            ("END", "END"),
+            ("SELECT 1;", ";"),
+            ("SELECT ';' -- ;\n; COMMIT", ";"),
+            ("SELECT user_version FROM pragma_user_version", "PRAGMA_USER_VERSION"),
+            ("CREATE TEMP TABLE t (a)", "TEMP"),
+            ("INSERT INTO temp.t VALUES (1)", "TEMP"),
+            ("INSERT OR ROLLBACK INTO t VALUES (1)", "ROLLBACK"),
+            ("SELECT last_insert_rowid()", "LAST_INSERT_ROWID"),
+            ("UPDATE t SET a = 1 WHERE changes() = 0", "CHANGES()"),
+            ("SELECT a FROM (SELECT t.* FROM t)", "*"),
+            ("CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT changes(); END", "CHANGES()"),
+            ("CREATE TRIGGER r AFTER INSERT ON t BEGIN DELETE FROM t; PRAGMA x; END", "PRAGMA"),
+            (
+                "CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; END; SELECT 1",
+                "a trigger does not end with `; END`",
+            ),
+        ] {
+            assert_eq!(fault(statement).as_deref(), Some(expected), "{statement}");
+        }
+        let trigger = "CREATE TRIGGER r AFTER INSERT ON t BEGIN
+            UPDATE t SET a = CASE a WHEN 1 THEN 2 END; SELECT count(*), 'it''s; BEGIN' WHERE changes() = 0; END";
+        assert_eq!(fault(trigger), None);
+    }
+}
