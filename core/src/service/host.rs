@@ -40,7 +40,7 @@ impl SqlError {
     /// Tells the two apart by SQLite's own message, for a host that is given nothing else.
     ///
     /// The words are SQLite's and libSQL's, whatever a client library puts around them: a trigger
-    /// refuses with `tidegate:…` ([`Refusal`](super::store::Refusal)), a constraint with
+    /// refuses with `tidegate:…` (which `Refusal` in `store/mod.rs` reads), a constraint with
     /// `constraint failed`. What says neither is the database's trouble.
     ///
     /// ```

@@ -29,7 +29,7 @@ const PATIENCE: i64 = 10_000;
 /// A key's last use is noted at most this often, in milliseconds.
 pub(super) const KEY_USE_GRAIN: i64 = 10_000;
 /// How many bytes of stored payloads are compared at a time.
-const COMPARED_BYTES: i64 = 8 * 1024 * 1024;
+const COMPARED_BYTES: i64 = 4 * 1024 * 1024;
 
 /// What a request says besides its payload.
 struct Request {

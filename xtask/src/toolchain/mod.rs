@@ -56,6 +56,8 @@ impl Target {
 /// How a target can be built here.
 pub(crate) struct Toolchain {
     target: Target,
+    /// Directories of this machine that panic messages would name, and what they name instead.
+    renamed: Vec<(PathBuf, &'static str)>,
     standard_library: StandardLibrary,
     /// Where the target's C library is, if it did not come with the target.
     libc: Option<PathBuf>,
@@ -74,6 +76,9 @@ impl Toolchain {
     pub(crate) fn apply(&self, command: &mut Command) {
         command.args(["--target", self.target.triple()]);
         let mut flags: Vec<String> = self.target.rustflags().iter().map(|flag| (*flag).to_owned()).collect();
+        for (directory, name) in &self.renamed {
+            flags.push(format!("--remap-path-prefix={}={name}", directory.display()));
+        }
         flags.extend(self.libc.iter().map(|libc| format!("-Lnative={}", libc.display())));
         command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
         if let StandardLibrary::FromSource = self.standard_library {
@@ -87,7 +92,11 @@ impl Toolchain {
 /// Makes sure that `target` can be built, installing what is missing.
 pub(crate) fn ensure(workspace: &Workspace, target: Target) -> Result<Toolchain> {
     let rust = Rust::locate()?;
-    let installed = Toolchain { target, standard_library: StandardLibrary::Installed, libc: None };
+    let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let cargo_home = cargo_home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let mut renamed = vec![(workspace.root.clone(), "tidegate")];
+    renamed.extend(cargo_home.map(|home| (home.join("registry/src"), "crates")));
+    let installed = Toolchain { target, renamed, standard_library: StandardLibrary::Installed, libc: None };
     let triple = target.triple();
     if rust.has_installed(target) {
         return Ok(installed);
@@ -118,7 +127,7 @@ pub(crate) fn ensure(workspace: &Workspace, target: Target) -> Result<Toolchain>
             .with_context(|| missing(&rust, triple))?;
     }
     let libc = target.has_libc().then_some(libc);
-    Ok(Toolchain { target, standard_library: StandardLibrary::FromSource, libc })
+    Ok(Toolchain { standard_library: StandardLibrary::FromSource, libc, ..installed })
 }
 
 /// The rustc that cargo uses here.

@@ -16,8 +16,9 @@ pub(super) use changes::{
 pub(super) use ingest::{Admission, Commit, Expected, Scope, Table};
 pub(super) use manage::{Group, Integration, Key, NewIntegration, NewSchema, StoredSchema};
 
-/// What one page of a list may hold in payload bytes; a page ends early rather than above that.
-const PAGE_BYTES: i64 = 8 * 1024 * 1024;
+/// What one page of a list may hold in payload bytes; a page ends early rather than above that. As
+/// the JSON of an answer over a network it can be twice as long, and libSQL's server sends 10 MB.
+const PAGE_BYTES: i64 = 4 * 1024 * 1024;
 
 /// One dialect's statements.
 pub(super) struct Statements {

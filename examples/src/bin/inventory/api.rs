@@ -10,7 +10,7 @@ use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{Method, Request};
 
-/// A page of a list holds at most 8 MiB of payloads.
+/// A page of a list holds at most 4 MiB of payloads.
 const ANSWER_BYTES: u64 = 32 * 1024 * 1024;
 
 /// One Tidegate, and the right to manage it.
