@@ -6,6 +6,9 @@ use crate::schema::PreparedSchema;
 
 /// How many prepared schemas are kept.
 const MOST: usize = 128;
+/// How many bytes their texts have together at the most. Prepared, a schema takes several times as
+/// much.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
 
 /// The most recently used prepared schemas, by version digest.
 ///
@@ -29,9 +32,52 @@ impl SchemaCache {
     pub(super) fn keep(&self, digest: String, schema: Arc<PreparedSchema>) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.retain(|(other, _)| *other != digest);
-        if entries.len() >= MOST {
-            entries.remove(0);
-        }
         entries.push((digest, schema));
+        let mut bytes: usize = entries.iter().map(|(_, schema)| schema.effective_schema().len()).sum();
+        let mut leaving = 0;
+        for (_, schema) in entries.iter() {
+            if entries.len() - leaving <= MOST && bytes <= MOST_BYTES {
+                break;
+            }
+            bytes -= schema.effective_schema().len();
+            leaving += 1;
+        }
+        entries.drain(..leaving);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema(padding: usize) -> Arc<PreparedSchema> {
+        let text = format!(
+            r#"{{"type":"object","title":"{}","properties":{{"id":{{"type":"string"}}}},"resmo":{{"id":"id"}}}}"#,
+            "x".repeat(padding)
+        );
+        Arc::new(PreparedSchema::prepare(text.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn the_least_recently_used_go_first() {
+        let cache = SchemaCache::default();
+        let small = schema(1);
+        for number in 0..MOST {
+            cache.keep(number.to_string(), Arc::clone(&small));
+        }
+        assert!(cache.find("0").is_some());
+        cache.keep("one more".to_owned(), Arc::clone(&small));
+        assert!(cache.find("0").is_some() && cache.find("1").is_none() && cache.find("2").is_some());
+    }
+
+    #[test]
+    fn large_ones_are_fewer() {
+        let cache = SchemaCache::default();
+        let large = schema(200_000);
+        for number in 0..MOST {
+            cache.keep(number.to_string(), Arc::clone(&large));
+        }
+        let kept = (0..MOST).filter(|number| cache.find(&number.to_string()).is_some()).count();
+        assert_eq!(kept, MOST_BYTES / large.effective_schema().len());
     }
 }

@@ -8,7 +8,7 @@ use crate::numbers::Numbers;
 const VALUES: [(&[&str], &str); 44] = [
     (&["type"], "\"array\""),
     (&["type"], "[\"object\",\"null\"]"),
-    (&["type"], "\"objekt\""),
+    (&["type"], "\"objects\""),
     (&["resmo"], "null"),
     (&["resmo"], "{}"),
     (&["resmo"], "\"id\""),

@@ -37,7 +37,7 @@ pub(super) fn install_libc(target: Target, place: &Path, scratch: &Path) -> Resu
 /// The Debian mirror of this machine.
 struct Mirror {
     address: String,
-    /// What to look through: the machine's own suites, then those with newer packages.
+    /// What there is to look through: the machine's own suites, then those with newer packages.
     suites: Vec<String>,
 }
 
@@ -53,11 +53,11 @@ impl Mirror {
         Self::among(&addresses, codename).context("apt is configured with no mirror of its release")
     }
 
-    /// Unpacks the first package of that name, and of that upstream version where one is asked for,
-    /// that has `path`; gives the path of that.
+    /// Unpacks the package of that name, and of that upstream version where one is asked for, from the
+    /// newest suite that has it with `path` in it; gives the path of that.
     fn find(&self, package: &str, release: Option<&str>, path: &Path, scratch: &Path) -> Result<PathBuf> {
         let wanted = release.map_or_else(|| package.to_owned(), |release| format!("{package} {release}"));
-        for suite in &self.suites {
+        for suite in self.suites.iter().rev() {
             let apt = Apt::new(scratch, &self.address, suite)?;
             eprintln!("setup: looking for {wanted} in {suite}");
             // A mirror need not have every suite.
