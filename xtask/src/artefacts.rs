@@ -36,7 +36,8 @@ pub(crate) fn libsql_host(workspace: &Workspace) -> Result<PathBuf> {
     existing(workspace.target.join("debug").join(name))
 }
 
-fn existing(path: PathBuf) -> Result<PathBuf> {
+/// The path, if the build has left a file there.
+pub(crate) fn existing(path: PathBuf) -> Result<PathBuf> {
     if !path.is_file() {
         bail!("the build left no `{}`", path.display());
     }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use wasm_encoder::{Component, ComponentSectionId, RawSection};
 use wasmparser::{Parser, Payload};
 
+use crate::artefacts;
 use crate::process;
 use crate::toolchain::{self, Target};
 use crate::tools;
@@ -35,7 +36,7 @@ pub(crate) fn build(workspace: &Workspace, package: &str) -> Result<PathBuf> {
     toolchain::ensure(workspace, target)?.apply(&mut command);
     process::run(&mut command)?;
     let name = format!("{}.wasm", package.replace('-', "_"));
-    Ok(workspace.target.join(target.triple()).join("component").join(name))
+    artefacts::existing(workspace.target.join(target.triple()).join("component").join(name))
 }
 
 /// Builds the component that is shipped, and gives its path.

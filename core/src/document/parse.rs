@@ -309,6 +309,7 @@ impl<'s> Parser<'s> {
         let unescaped_start = document.unescaped.len();
         let mut plain_start = text_start;
         loop {
+            self.at += plain_bytes(self.bytes.get(self.at..).unwrap_or_default());
             match self.peek() {
                 Some(byte @ (b'"' | b'\\')) => {
                     let plain = self.source.get(plain_start..self.at).unwrap_or_default();
@@ -320,8 +321,7 @@ impl<'s> Parser<'s> {
                     document.unescaped.push(c);
                     plain_start = self.at;
                 }
-                Some(0..=0x1f) => return self.fault("a control character in a string", self.at),
-                Some(_) => self.at += 1,
+                Some(_) => return self.fault("a control character in a string", self.at),
                 None => return self.fault("", self.at),
             }
         }

@@ -20,7 +20,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty};
@@ -207,12 +207,13 @@ fn with_absolute_uri(mut request: Request<Incoming>) -> anyhow::Result<Request<I
     Ok(request)
 }
 
-/// A listener on a free port of loopback, and its address.
+/// A listener on an address of loopback, and that address with its real port.
 ///
 /// # Errors
 ///
-/// There is none.
+/// It is no loopback address, as this host is for tests and nobody else; or it cannot be had.
 pub async fn loopback(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    ensure!(address.ip().is_loopback(), "this host is for tests and serves loopback only");
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
     Ok((listener, address))
