@@ -119,6 +119,10 @@ impl From<ParseError> for Rejection {
     }
 }
 
+fn within_limit(payload: &[u8], limit: usize) -> Result<(), Rejection> {
+    if payload.len() > limit { Err(too_long(limit, None)) } else { Ok(()) }
+}
+
 fn too_long(limit: usize, item: Option<usize>) -> Rejection {
     let what = match item {
         Some(item) => format!("item {item}"),
@@ -164,17 +168,33 @@ impl PreparedSchema {
         self.pass(payload, options).map(|(_, item)| item)
     }
 
+    /// Checks whether one resource passes, and reads nothing off it: for who wants the verdict only,
+    /// as a form does at each key.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    pub fn validate(&self, payload: &[u8], options: CheckOptions) -> Result<(), Rejection> {
+        let document =
+            within_limit(payload, limits::RESOURCE_BYTES).and_then(|()| Ok(Document::parse(payload)?))?;
+        match self.judge(&document) {
+            Ok(_) => Ok(()),
+            Err(refused) => Err(Rejection::Invalid(self.violations(&document, refused, options, None))),
+        }
+    }
+
     fn pass<'p>(
         &self,
         payload: &'p [u8],
         options: CheckOptions,
     ) -> Result<(Document<'p>, CheckedItem), Rejection> {
-        if payload.len() > limits::RESOURCE_BYTES {
-            return Err(too_long(limits::RESOURCE_BYTES, None));
-        }
+        within_limit(payload, limits::RESOURCE_BYTES)?;
         let document = Document::parse(payload)?;
-        match self.judge(&document, 0..payload.len()) {
-            Ok(item) => Ok((document, item)),
+        match self.judge(&document) {
+            Ok(id) => {
+                let item = self.item(document.root(), id, 0..payload.len());
+                Ok((document, item))
+            }
             Err(refused) => Err(Rejection::Invalid(self.violations(&document, refused, options, None))),
         }
     }
@@ -185,9 +205,7 @@ impl PreparedSchema {
     ///
     /// Why it does not pass: every fault of every item, up to [`limits::BULK_FAULTS`] in all.
     pub fn check_bulk(&self, payload: &[u8], options: CheckOptions) -> Result<Vec<CheckedItem>, Rejection> {
-        if payload.len() > limits::BULK_BYTES {
-            return Err(too_long(limits::BULK_BYTES, None));
-        }
+        within_limit(payload, limits::BULK_BYTES)?;
         let Some(mut items) = Items::of(payload)? else {
             // Unreadable comes first, whatever it was going to be.
             let found = Document::parse(payload)?.root().kind();
@@ -205,7 +223,8 @@ impl PreparedSchema {
             if range.len() > limits::RESOURCE_BYTES {
                 return Err(too_long(limits::RESOURCE_BYTES, Some(index)));
             }
-            let judged = self.judge(&document, range);
+            let root = document.root();
+            let judged = self.judge(&document).map(|id| self.item(root, id, range));
             // An item that is invalid otherwise has an id all the same.
             let id = match &judged {
                 Ok(item) => Some(item.id.as_str()),
@@ -233,8 +252,8 @@ impl PreparedSchema {
         if faults.invalid_items > 0 { Err(Rejection::Invalid(faults)) } else { Ok(checked) }
     }
 
-    /// The first phase: a plain yes, with what a resource is, or no.
-    fn judge(&self, document: &Document<'_>, range: Range<usize>) -> Result<CheckedItem, Refused> {
+    /// The first phase: a plain yes, with the id, or no.
+    fn judge<'d>(&self, document: &'d Document<'_>) -> Result<&'d str, Refused> {
         let root = document.root();
         document.refuel(limits::VALIDATION_FUEL, false);
         let valid = self.validator().is_valid(root);
@@ -242,8 +261,11 @@ impl PreparedSchema {
             return Err(Refused::TooComplex);
         }
         let reserved = root.member(RESERVED_MEMBER).is_some();
-        let id = self.id(root).filter(|_| valid && !reserved).ok_or(Refused::Invalid { valid })?;
-        Ok(CheckedItem { id: id.to_owned(), name: self.display_name(root), digest: Digest::of(root), range })
+        self.id(root).filter(|_| valid && !reserved).ok_or(Refused::Invalid { valid })
+    }
+
+    fn item(&self, root: Node<'_>, id: &str, range: Range<usize>) -> CheckedItem {
+        CheckedItem { id: id.to_owned(), name: self.display_name(root), digest: Digest::of(root), range }
     }
 
     fn id<'a>(&self, root: Node<'a>) -> Option<&'a str> {
