@@ -1,13 +1,15 @@
 //! A prepared schema × bytes → what the resource is, or why it does not pass.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use serde::Serialize;
-use serde_json::Value;
 
+use crate::acceptor::{Acceptor, Room, Task};
+use crate::desk;
 use crate::digest::Digest;
-use crate::document::{Document, Items, Node, ParseError, ParseErrorKind, Type};
+use crate::document::{Document, Items, JsonText, Node, ParseError, ParseErrorKind, Type};
 use crate::explain::{self, Finding};
 use crate::limits;
 use crate::pointer::Pointer;
@@ -24,30 +26,53 @@ pub struct CheckOptions {
 }
 
 /// What the gate reads off a resource that passes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Checked {
+pub struct Checked<'p> {
     /// What the id's path leads to.
-    pub id: String,
+    pub id: Cow<'p, str>,
     /// What the name's path leads to, if that is a string.
-    pub name: Option<String>,
+    pub name: Option<Cow<'p, str>>,
     /// The values of the important fields, in the declared order.
-    pub important_fields: Vec<Value>,
+    pub important_fields: Vec<JsonText<'p>>,
     /// Equal for equal resources, and only for them.
     pub digest: Digest,
 }
 
 /// One resource of a bulk that passes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckedItem {
+pub struct CheckedItem<'p> {
     /// What the id's path leads to.
-    pub id: String,
+    pub id: Cow<'p, str>,
     /// What the name's path leads to, if that is a string.
-    pub name: Option<String>,
+    pub name: Option<Cow<'p, str>>,
     /// Equal for equal resources, and only for them.
     pub digest: Digest,
     /// Where the resource's text stands in the payload, in bytes.
     pub range: Range<usize>,
+}
+
+impl Checked<'_> {
+    /// The same, without borrowing from the payload.
+    pub fn into_owned(self) -> Checked<'static> {
+        Checked {
+            id: Cow::Owned(self.id.into_owned()),
+            name: self.name.map(|name| Cow::Owned(name.into_owned())),
+            important_fields: self.important_fields.into_iter().map(JsonText::into_owned).collect(),
+            digest: self.digest,
+        }
+    }
+}
+
+impl CheckedItem<'_> {
+    /// The same, without borrowing from the payload.
+    pub fn into_owned(self) -> CheckedItem<'static> {
+        CheckedItem {
+            id: Cow::Owned(self.id.into_owned()),
+            name: self.name.map(|name| Cow::Owned(name.into_owned())),
+            ..self
+        }
+    }
 }
 
 /// Why a payload does not pass.
@@ -153,10 +178,13 @@ impl PreparedSchema {
     /// # Errors
     ///
     /// Why it does not pass, with every violation up to [`limits::VIOLATIONS`].
-    pub fn check(&self, payload: &[u8], options: CheckOptions) -> Result<Checked, Rejection> {
-        let (document, item) = self.pass(payload, options)?;
-        let CheckedItem { id, name, digest, .. } = item;
-        Ok(Checked { id, name, important_fields: self.important_fields(document.root()), digest })
+    pub fn check<'p>(&self, payload: &'p [u8], options: CheckOptions) -> Result<Checked<'p>, Rejection> {
+        self.pass(payload, options, |document, id, digest| Checked {
+            id,
+            name: self.display_name(document),
+            important_fields: self.important_fields(document),
+            digest,
+        })
     }
 
     /// Checks one resource as if it were a bulk's only item: without its important fields.
@@ -164,8 +192,17 @@ impl PreparedSchema {
     /// # Errors
     ///
     /// As [`check`](Self::check).
-    pub fn check_one(&self, payload: &[u8], options: CheckOptions) -> Result<CheckedItem, Rejection> {
-        self.pass(payload, options).map(|(_, item)| item)
+    pub fn check_one<'p>(
+        &self,
+        payload: &'p [u8],
+        options: CheckOptions,
+    ) -> Result<CheckedItem<'p>, Rejection> {
+        self.pass(payload, options, |document, id, digest| CheckedItem {
+            id,
+            name: self.display_name(document),
+            digest,
+            range: 0..payload.len(),
+        })
     }
 
     /// Checks whether one resource passes, and reads nothing off it: for who wants the verdict only,
@@ -175,26 +212,74 @@ impl PreparedSchema {
     ///
     /// As [`check`](Self::check).
     pub fn validate(&self, payload: &[u8], options: CheckOptions) -> Result<(), Rejection> {
-        let document =
-            within_limit(payload, limits::RESOURCE_BYTES).and_then(|()| Ok(Document::parse(payload)?))?;
-        match self.judge(&document) {
-            Ok(_) => Ok(()),
-            Err(refused) => Err(Rejection::Invalid(self.violations(&document, refused, options, None))),
+        within_limit(payload, limits::RESOURCE_BYTES)?;
+        match self.quickly(payload, Task::Judge, |_, _, _| ()) {
+            Some(()) => Ok(()),
+            None => self.judge_fully(payload, options, |_, _| ()),
         }
     }
 
-    fn pass<'p>(
+    fn pass<'p, T>(
         &self,
         payload: &'p [u8],
         options: CheckOptions,
-    ) -> Result<(Document<'p>, CheckedItem), Rejection> {
+        read: impl Fn(&Document<'p>, Cow<'p, str>, Digest) -> T,
+    ) -> Result<T, Rejection> {
         within_limit(payload, limits::RESOURCE_BYTES)?;
+        let quick = self.quickly(payload, Task::Encode, |document, id, room| {
+            read(document, id, Digest::of_bytes(&room.encoded))
+        });
+        match quick {
+            Some(passed) => Ok(passed),
+            None => self.judge_fully(payload, options, |document, id| {
+                read(document, id, Digest::of(document.root()))
+            }),
+        }
+    }
+
+    /// The quick yes to one resource, and what `read` makes of it.
+    fn quickly<'p, T>(
+        &self,
+        payload: &'p [u8],
+        task: Task,
+        read: impl FnOnce(&Document<'p>, Cow<'p, str>, &Room) -> T,
+    ) -> Option<T> {
+        let acceptor = self.acceptor()?;
+        desk::with(|document, room| {
+            if !document.fill_quickly(payload) {
+                return None;
+            }
+            let id = self.quick_id(acceptor, document, task, room)?;
+            Some(read(document, id, room))
+        })
+    }
+
+    /// The id of a resource that was read without sorting, if it passes for sure.
+    fn quick_id<'p>(
+        &self,
+        acceptor: &Acceptor,
+        document: &Document<'p>,
+        task: Task,
+        room: &mut Room,
+    ) -> Option<Cow<'p, str>> {
+        // No schema names the reserved member.
+        let reserved = || !acceptor.is_closed() && document.root().member(RESERVED_MEMBER).is_some();
+        if !acceptor.accepts(document, task, room) || reserved() {
+            return None;
+        }
+        self.id(document)
+    }
+
+    /// Reads and judges one resource, and says why it does not pass.
+    fn judge_fully<'p, T>(
+        &self,
+        payload: &'p [u8],
+        options: CheckOptions,
+        read: impl FnOnce(&Document<'p>, Cow<'p, str>) -> T,
+    ) -> Result<T, Rejection> {
         let document = Document::parse(payload)?;
         match self.judge(&document) {
-            Ok(id) => {
-                let item = self.item(document.root(), id, 0..payload.len());
-                Ok((document, item))
-            }
+            Ok(id) => Ok(read(&document, id)),
             Err(refused) => Err(Rejection::Invalid(self.violations(&document, refused, options, None))),
         }
     }
@@ -204,8 +289,43 @@ impl PreparedSchema {
     /// # Errors
     ///
     /// Why it does not pass: every fault of every item, up to [`limits::BULK_FAULTS`] in all.
-    pub fn check_bulk(&self, payload: &[u8], options: CheckOptions) -> Result<Vec<CheckedItem>, Rejection> {
+    pub fn check_bulk<'p>(
+        &self,
+        payload: &'p [u8],
+        options: CheckOptions,
+    ) -> Result<Vec<CheckedItem<'p>>, Rejection> {
         within_limit(payload, limits::BULK_BYTES)?;
+        match self.bulk_quickly(payload) {
+            Some(items) => Ok(items),
+            None => self.bulk_fully(payload, options),
+        }
+    }
+
+    /// The quick yes to a bulk: all of its items pass for sure, and no two have the same id.
+    fn bulk_quickly<'p>(&self, payload: &'p [u8]) -> Option<Vec<CheckedItem<'p>>> {
+        let acceptor = self.acceptor()?;
+        let mut items = Items::quickly_of(payload)?;
+        let mut checked: Vec<CheckedItem<'p>> = Vec::new();
+        desk::with(|document, room| {
+            while let Some(range) = items.next_into(document).ok()? {
+                if range.len() > limits::RESOURCE_BYTES {
+                    return None;
+                }
+                let id = self.quick_id(acceptor, document, Task::Encode, room)?;
+                let (name, digest) = (self.display_name(document), Digest::of_bytes(&room.encoded));
+                checked.push(CheckedItem { id, name, digest, range });
+            }
+            Some(())
+        })?;
+        different_ids(&checked).then_some(checked)
+    }
+
+    /// Reads and judges a bulk, and says why it does not pass.
+    fn bulk_fully<'p>(
+        &self,
+        payload: &'p [u8],
+        options: CheckOptions,
+    ) -> Result<Vec<CheckedItem<'p>>, Rejection> {
         let Some(mut items) = Items::of(payload)? else {
             // Unreadable comes first, whatever it was going to be.
             let found = Document::parse(payload)?.root().kind();
@@ -215,30 +335,34 @@ impl PreparedSchema {
             return Err(Rejection::Invalid(Violations { list, truncated: false, invalid_items: 0 }));
         };
         let mut document = Document::default();
-        let mut checked: Vec<CheckedItem> = Vec::new();
-        let mut places: BTreeMap<String, usize> = BTreeMap::new();
+        let mut checked: Vec<CheckedItem<'p>> = Vec::new();
+        let mut places: BTreeMap<Cow<'p, str>, usize> = BTreeMap::new();
         let mut faults = Violations::default();
         let mut index = 0;
         while let Some(range) = items.next_into(&mut document)? {
             if range.len() > limits::RESOURCE_BYTES {
                 return Err(too_long(limits::RESOURCE_BYTES, Some(index)));
             }
-            let root = document.root();
-            let judged = self.judge(&document).map(|id| self.item(root, id, range));
+            let judged = self.judge(&document);
             // An item that is invalid otherwise has an id all the same.
             let id = match &judged {
-                Ok(item) => Some(item.id.as_str()),
-                Err(_) => self.id(document.root()),
+                Ok(id) => Some(id.clone()),
+                Err(_) => self.id(&document),
             };
-            let before = id.and_then(|id| places.get(id).copied());
+            let before = id.as_ref().and_then(|id| places.get(id).copied());
             if let (Some(id), None) = (id, before) {
-                places.insert(id.to_owned(), index);
+                places.insert(id, index);
             }
             if judged.is_err() || before.is_some() {
                 faults.invalid_items += 1;
             }
             match judged {
-                Ok(item) => checked.push(item),
+                Ok(id) => checked.push(CheckedItem {
+                    id,
+                    name: self.display_name(&document),
+                    digest: Digest::of(document.root()),
+                    range,
+                }),
                 // Beyond the budget it only matters that there are more.
                 Err(_) if faults.list.len() >= limits::BULK_FAULTS => faults.truncated = true,
                 Err(refused) => faults.add(self.violations(&document, refused, options, Some(index))),
@@ -253,7 +377,7 @@ impl PreparedSchema {
     }
 
     /// The first phase: a plain yes, with the id, or no.
-    fn judge<'d>(&self, document: &'d Document<'_>) -> Result<&'d str, Refused> {
+    fn judge<'p>(&self, document: &Document<'p>) -> Result<Cow<'p, str>, Refused> {
         let root = document.root();
         document.refuel(limits::VALIDATION_FUEL, false);
         let valid = self.validator().is_valid(root);
@@ -261,15 +385,11 @@ impl PreparedSchema {
             return Err(Refused::TooComplex);
         }
         let reserved = root.member(RESERVED_MEMBER).is_some();
-        self.id(root).filter(|_| valid && !reserved).ok_or(Refused::Invalid { valid })
+        self.id(document).filter(|_| valid && !reserved).ok_or(Refused::Invalid { valid })
     }
 
-    fn item(&self, root: Node<'_>, id: &str, range: Range<usize>) -> CheckedItem {
-        CheckedItem { id: id.to_owned(), name: self.display_name(root), digest: Digest::of(root), range }
-    }
-
-    fn id<'a>(&self, root: Node<'a>) -> Option<&'a str> {
-        let id = self.id_path().walk(root)?.string()?;
+    fn id<'p>(&self, document: &Document<'p>) -> Option<Cow<'p, str>> {
+        let id = document.string(self.id_path().walk(document.root())?)?;
         (!id.is_empty() && (id.len() <= limits::ID_CHARS || id.chars().count() <= limits::ID_CHARS))
             .then_some(id)
     }
@@ -296,7 +416,10 @@ impl PreparedSchema {
         if root.member(RESERVED_MEMBER).is_some() {
             explain::reserved(&mut findings);
         }
-        if root.kind() == Type::Object && !matches!(refused, Refused::TooComplex) && self.id(root).is_none() {
+        if root.kind() == Type::Object
+            && !matches!(refused, Refused::TooComplex)
+            && self.id(document).is_none()
+        {
             self.missing_id(root, &mut findings);
         }
         explain::sort(root, &mut findings);
@@ -379,6 +502,16 @@ impl Violations {
     }
 }
 
+/// Whether no two items have the same id.
+fn different_ids(items: &[CheckedItem<'_>]) -> bool {
+    // Exports are mostly sorted.
+    if items.is_sorted_by(|a, b| a.id < b.id) {
+        return true;
+    }
+    let mut seen = HashSet::with_capacity(items.len());
+    items.iter().all(|item| seen.insert(&*item.id))
+}
+
 fn show_value(finding: &mut Finding, root: Node<'_>) {
     if let Some(node) = explain::locate(root, &finding.pointer)
         .filter(|node| !matches!(node.kind(), Type::Object | Type::Array))
@@ -389,7 +522,7 @@ fn show_value(finding: &mut Finding, root: Node<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

@@ -11,6 +11,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::cbor::{self, Major};
 use crate::document::{Document, Node, Number, Type};
 
 /// A resource's digest. It prints as 64 hexadecimal digits.
@@ -29,7 +30,8 @@ use crate::document::{Document, Node, Number, Type};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; Digest::BYTES]);
 
-const VERSION: u8 = 1;
+/// What is hashed begins with it.
+pub(crate) const VERSION: u8 = 2;
 
 impl Digest {
     /// How many bytes a digest has. Its text has twice as many hexadecimal digits.
@@ -37,11 +39,10 @@ impl Digest {
 
     /// The digest of a value.
     pub fn of(node: Node<'_>) -> Self {
-        let mut sink = Sink { hasher: blake3::Hasher::new(), buffer: [0; 1024], len: 0 };
-        sink.write(&[VERSION]);
-        sink.value(node);
-        sink.flush();
-        Self(*sink.hasher.finalize().as_bytes())
+        let mut encoded = Vec::new();
+        encoded.push(VERSION);
+        encode(node, &mut encoded);
+        Self::of_bytes(&encoded)
     }
 
     /// The digest of a JSON text, if it is one.
@@ -49,7 +50,7 @@ impl Digest {
         Document::parse(text).ok().map(|document| Self::of(document.root()))
     }
 
-    /// The plain BLAKE3 hash of bytes: of a schema's text, whose spelling does matter.
+    /// The plain BLAKE3 hash of bytes: of an encoding, or of a schema's text, whose spelling matters.
     pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
         Self(*blake3::hash(bytes).as_bytes())
     }
@@ -99,74 +100,24 @@ impl serde::Serialize for Digest {
     }
 }
 
-/// Collects small writes: the hash is slow on single bytes.
-struct Sink {
-    hasher: blake3::Hasher,
-    buffer: [u8; 1024],
-    len: usize,
-}
-
-impl Sink {
-    #[inline(always)]
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(room) = self.buffer.get_mut(self.len..self.len + bytes.len()) {
-            room.copy_from_slice(bytes);
-            self.len += bytes.len();
-            return;
-        }
-        self.flush();
-        if let Some(room) = self.buffer.get_mut(..bytes.len()) {
-            room.copy_from_slice(bytes);
-            self.len = bytes.len();
-        } else {
-            self.hasher.update(bytes);
-        }
-    }
-
-    fn flush(&mut self) {
-        self.hasher.update(self.buffer.get(..self.len).unwrap_or_default());
-        self.len = 0;
-    }
-
-    #[inline(always)]
-    fn tag_len(&mut self, tag: u8, len: usize) {
-        self.write(&[tag]);
-        self.write(&(len as u64).to_be_bytes());
-    }
-
-    fn value(&mut self, node: Node<'_>) {
-        match node.kind() {
-            Type::Null => self.write(b"n"),
-            Type::Boolean => self.write(if node.boolean() == Some(true) { b"t" } else { b"f" }),
-            Type::Number => match node.number() {
-                Some(Number::Integer(integer)) => {
-                    self.write(b"i");
-                    self.write(&integer.to_be_bytes());
-                }
-                Some(Number::Double(double)) => {
-                    self.write(b"d");
-                    self.write(&double.to_be_bytes());
-                }
-                None => {}
-            },
-            Type::String => {
-                let text = node.string().unwrap_or_default();
-                self.tag_len(b's', text.len());
-                self.write(text.as_bytes());
+/// Appends a value's encoding.
+fn encode(node: Node<'_>, out: &mut Vec<u8>) {
+    match node.kind() {
+        Type::Null => out.push(cbor::NULL),
+        Type::Boolean => out.push(if node.boolean() == Some(true) { cbor::TRUE } else { cbor::FALSE }),
+        Type::Number => cbor::number(out, node.number().unwrap_or(Number::Integer(0))),
+        Type::String => cbor::text(out, node.string().unwrap_or_default()),
+        Type::Array => {
+            cbor::head(out, Major::Array, node.len() as u64);
+            for element in node.elements() {
+                encode(element, out);
             }
-            Type::Array => {
-                self.tag_len(b'a', node.len());
-                for element in node.elements() {
-                    self.value(element);
-                }
-            }
-            Type::Object => {
-                self.tag_len(b'o', node.len());
-                for (name, value) in node.sorted_members() {
-                    self.write(&(name.len() as u64).to_be_bytes());
-                    self.write(name.as_bytes());
-                    self.value(value);
-                }
+        }
+        Type::Object => {
+            cbor::head(out, Major::Map, node.len() as u64);
+            for (name, value) in node.sorted_members() {
+                cbor::text(out, name);
+                encode(value, out);
             }
         }
     }

@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod acceptor;
+mod cbor;
 pub mod check;
+mod desk;
 pub mod diff;
 pub mod digest;
 pub mod document;

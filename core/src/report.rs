@@ -1,50 +1,17 @@
 //! What the gate says, as the JSON that every host prints.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::check::{CheckOptions, Checked, Rejection};
 use crate::diff::differing_fields;
 use crate::digest::Digest;
-use crate::document::{Document, Node, Number, ParseError, Position, Type};
+use crate::document::{Document, JsonText, ParseError, Position};
 use crate::plan::{ChangeType, Manifest, Plan};
 use crate::problem::Code;
 use crate::schema::{PreparedSchema, Problem};
 use crate::violation::Violation;
-
-/// A JSON text that serialises as the value it holds, its members in their own order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JsonText(pub String);
-
-impl Serialize for JsonText {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match Document::parse(self.0.as_bytes()) {
-            Ok(document) => document.root().serialize(serializer),
-            Err(error) => Err(serde::ser::Error::custom(error)),
-        }
-    }
-}
-
-impl Serialize for Node<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.kind() {
-            Type::Null => serializer.serialize_unit(),
-            Type::Boolean => serializer.serialize_bool(self.boolean() == Some(true)),
-            Type::Number => match self.number() {
-                Some(Number::Integer(integer)) => match (u64::try_from(integer), i64::try_from(integer)) {
-                    (Ok(unsigned), _) => serializer.serialize_u64(unsigned),
-                    (_, Ok(signed)) => serializer.serialize_i64(signed),
-                    _ => serializer.serialize_unit(),
-                },
-                Some(Number::Double(double)) => serializer.serialize_f64(double),
-                None => serializer.serialize_unit(),
-            },
-            Type::String => serializer.serialize_str(self.string().unwrap_or_default()),
-            Type::Array => serializer.collect_seq(self.elements()),
-            Type::Object => serializer.collect_map(self.members()),
-        }
-    }
-}
 
 /// What preparing a schema found out: the answer of `POST /api/v1/schemas/check`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -57,7 +24,7 @@ pub struct SchemaReport {
     /// What its author should know.
     pub warnings: Vec<Problem>,
     /// The schema that payloads are checked against.
-    pub effective_schema: Option<JsonText>,
+    pub effective_schema: Option<JsonText<'static>>,
     /// The version digest.
     pub digest: Option<Digest>,
     /// The declared leaf fields.
@@ -74,7 +41,7 @@ impl SchemaReport {
                 valid: true,
                 problems: Vec::new(),
                 warnings: schema.warnings().to_vec(),
-                effective_schema: Some(JsonText(schema.effective_schema().to_owned())),
+                effective_schema: Some(JsonText::from(schema.effective_schema().to_owned())),
                 digest: Some(schema.digest()),
                 columns: schema.columns().to_vec(),
                 open_objects: schema.open_objects().to_vec(),
@@ -114,14 +81,14 @@ pub struct PayloadReport {
     /// Its display name.
     pub name: Option<String>,
     /// The values of the important fields.
-    pub important_fields: Vec<Value>,
+    pub important_fields: Vec<JsonText<'static>>,
     /// Its digest.
     pub digest: Option<Digest>,
 }
 
 impl PayloadReport {
     /// The report on what [`PreparedSchema::check`] gave.
-    pub fn of(outcome: &Result<Checked, Rejection>) -> Self {
+    pub fn of(outcome: &Result<Checked<'_>, Rejection>) -> Self {
         match outcome.clone() {
             Ok(Checked { id, name, important_fields, digest }) => Self {
                 valid: true,
@@ -129,9 +96,9 @@ impl PayloadReport {
                 detail: None,
                 violations: Vec::new(),
                 truncated: false,
-                id: Some(id),
-                name,
-                important_fields,
+                id: Some(id.into_owned()),
+                name: name.map(Cow::into_owned),
+                important_fields: important_fields.into_iter().map(JsonText::into_owned).collect(),
                 digest: Some(digest),
             },
             Err(rejection) => {
@@ -365,10 +332,11 @@ impl PreparedSchema {
             (Ok(stored), Ok(items)) => (stored, items),
             (stored, items) => return Err(Box::new(NotPlanned { old: stored.err(), new: items.err() })),
         };
-        let manifest: Manifest = stored.iter().map(|item| (item.id.clone(), item.digest)).collect();
-        let plan = Plan::bulk(&manifest, items.iter().map(|item| (item.id.as_str(), item.digest)));
+        let manifest: Manifest =
+            stored.iter().map(|item| (item.id.clone().into_owned(), item.digest)).collect();
+        let plan = Plan::bulk(&manifest, items.iter().map(|item| (&*item.id, item.digest)));
         let texts: std::collections::BTreeMap<&str, &[u8]> =
-            stored.iter().filter_map(|item| Some((item.id.as_str(), old.get(item.range.clone())?))).collect();
+            stored.iter().filter_map(|item| Some((&*item.id, old.get(item.range.clone())?))).collect();
         let fields = |id: &str, item: Option<usize>| {
             let before = Document::parse(texts.get(id)?).ok()?;
             let after = Document::parse(new.get(items.get(item?)?.range.clone())?).ok()?;

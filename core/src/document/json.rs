@@ -66,10 +66,7 @@ impl JsonNumber for Number {
     }
 
     fn is_integer(&self) -> bool {
-        match self {
-            Self::Integer(_) => true,
-            Self::Double(double) => double.fract() == 0.0,
-        }
+        Number::is_integer(*self)
     }
 }
 
@@ -138,24 +135,7 @@ impl<'a> JsonNode<'a, GateJson> for Node<'a> {
     }
 
     fn equals_value(&self, expected: &Value) -> bool {
-        match expected {
-            Value::Null => self.entry().kind == Kind::Null,
-            Value::Bool(expected) => self.boolean() == Some(*expected),
-            Value::Number(expected) => self.number() == Some(Number::from(expected)),
-            Value::String(expected) => self.string() == Some(expected),
-            Value::Array(expected) => {
-                self.entry().kind == Kind::Array
-                    && self.len() == expected.len()
-                    && self.elements().zip(expected).all(|(node, value)| node.equals_value(value))
-            }
-            Value::Object(expected) => {
-                self.entry().kind == Kind::Object
-                    && self.len() == expected.len()
-                    && self
-                        .members()
-                        .all(|(name, node)| expected.get(name).is_some_and(|value| node.equals_value(value)))
-            }
-        }
+        self.equals(expected)
     }
 
     fn to_value(&self) -> Cow<'a, Value> {

@@ -1,20 +1,26 @@
 //! Bytes → a document that the validator, the paths, the digest and the diff read in place.
 //!
 //! A [`Document`] is flat: one vector of fixed-size entries in source order, strings borrowed from
-//! the source where they hold no escapes. Nothing outside this module knows the layout; everybody
+//! the source where they hold no escapes. Only the acceptor knows the layout, too; everybody else
 //! reads through [`Node`].
 
 mod json;
 mod number;
 mod parse;
+mod scan;
+mod text;
 mod write;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::cmp::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use serde_json::Value;
 
 pub use json::GateJson;
 pub use number::Number;
 pub(crate) use parse::Items;
 pub use parse::{ParseError, ParseErrorKind, Position};
+pub use text::JsonText;
 pub(crate) use write::write_string;
 
 /// A parsed JSON text.
@@ -30,29 +36,44 @@ pub(crate) use write::write_string;
 pub struct Document<'s> {
     source: &'s str,
     entries: Vec<Entry>,
-    /// For each object its members' names (their entries), sorted by the names' bytes.
+    /// For each object its members' names (their entries), the shorter ones first and those of one
+    /// length by their bytes. Empty where the document was read without sorting.
     order: Vec<u32>,
     /// The text of strings that hold escapes.
     unescaped: String,
     fuel: Fuel,
 }
 
+/// A document's buffers, to be used again.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    entries: Vec<Entry>,
+    unescaped: String,
+}
+
+impl Buffers {
+    /// How many bytes they hold on to.
+    pub(crate) fn capacity(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>() + self.unescaped.capacity()
+    }
+}
+
 /// One value, or one member's name, in source order.
 #[derive(Debug, Clone, Copy)]
-struct Entry {
-    kind: Kind,
+pub(crate) struct Entry {
+    pub(crate) kind: Kind,
     /// Where it begins in the source, in bytes.
     source: u32,
-    /// String: where its text begins. Number: its literal's length. Object: where its order begins.
+    /// String, number: where its text begins. Object: where its order begins.
     at: u32,
-    /// String: bytes of text. Array, object: elements, members.
-    len: u32,
+    /// String, number: bytes of text. Array, object: elements, members.
+    pub(crate) len: u32,
     /// The entry behind this value and all that is in it.
-    next: u32,
+    pub(crate) next: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Null,
     False,
     True,
@@ -114,9 +135,27 @@ impl Default for Fuel {
 }
 
 impl<'s> Document<'s> {
+    /// A document without a text, in these buffers.
+    pub(crate) fn over(Buffers { entries, unescaped }: Buffers) -> Self {
+        Self { entries, unescaped, ..Self::default() }
+    }
+
+    /// Its buffers.
+    pub(crate) fn into_buffers(self) -> Buffers {
+        Buffers { entries: self.entries, unescaped: self.unescaped }
+    }
+
     /// The document's outermost value.
     pub fn root(&self) -> Node<'_> {
         Node { document: self, index: 0 }
+    }
+
+    /// Empties the document for another text.
+    fn begin(&mut self, source: &'s str) {
+        self.source = source;
+        self.entries.clear();
+        self.order.clear();
+        self.unescaped.clear();
     }
 
     /// How many values and member names the document holds.
@@ -125,16 +164,16 @@ impl<'s> Document<'s> {
     }
 
     #[inline(always)]
-    fn entry(&self, index: u32) -> Entry {
+    pub(crate) fn entry(&self, index: u32) -> Entry {
         const NULL: Entry = Entry { kind: Kind::Null, source: 0, at: 0, len: 0, next: 0 };
         self.entries.get(index as usize).copied().unwrap_or(NULL)
     }
 
     #[inline(always)]
-    fn text(&self, entry: Entry) -> &str {
+    pub(crate) fn text(&self, entry: Entry) -> &str {
         let range = entry.at as usize..entry.at as usize + entry.len as usize;
         match entry.kind {
-            Kind::Plain => self.source.get(range),
+            Kind::Plain | Kind::Number => self.source.get(range),
             Kind::Escaped => self.unescaped.get(range),
             _ => None,
         }
@@ -144,29 +183,91 @@ impl<'s> Document<'s> {
     /// Fills the tank for one evaluation.
     pub(crate) fn refuel(&self, (fixed, per_value): (u64, u64), explaining: bool) {
         let amount = fixed.saturating_add(per_value.saturating_mul(self.len() as u64));
-        self.fuel.left.store(amount, Ordering::Relaxed);
-        self.fuel.explaining.store(explaining, Ordering::Relaxed);
+        self.fuel.left.store(amount, Relaxed);
+        self.fuel.explaining.store(explaining, Relaxed);
     }
 
     /// Whether the last evaluation ran out of fuel.
     pub(crate) fn exhausted(&self) -> bool {
-        self.fuel.left.load(Ordering::Relaxed) == 0
+        self.fuel.left.load(Relaxed) == 0
     }
 
     /// Takes one unit; `false` when there is none.
     #[inline(always)]
     fn spend(&self) -> bool {
         // One evaluation runs on one thread: a load and a store do, and cost no locked operation.
-        let left = self.fuel.left.load(Ordering::Relaxed);
+        let left = self.fuel.left.load(Relaxed);
         if left == 0 {
             return false;
         }
-        self.fuel.left.store(left - 1, Ordering::Relaxed);
+        self.fuel.left.store(left - 1, Relaxed);
         true
     }
 
     fn explaining(&self) -> bool {
-        self.fuel.explaining.load(Ordering::Relaxed)
+        self.fuel.explaining.load(Relaxed)
+    }
+}
+
+/// A member's name on its way to its place in the order of an object's members.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NameKey {
+    /// Its length, up to 65,535, and its first six bytes: most often enough to tell two apart.
+    prefix: u64,
+    pub(crate) name: u32,
+}
+
+impl Document<'_> {
+    #[inline(always)]
+    pub(crate) fn name_key(&self, name: u32) -> NameKey {
+        let text = self.text(self.entry(name)).as_bytes();
+        let first = match text.first_chunk::<8>() {
+            Some(chunk) => u64::from_be_bytes(*chunk) >> 16,
+            None => text
+                .iter()
+                .take(6)
+                .zip([40, 32, 24, 16, 8, 0])
+                .fold(0, |first, (&byte, shift)| first | u64::from(byte) << shift),
+        };
+        NameKey { prefix: (text.len().min(0xffff) as u64) << 48 | first, name }
+    }
+
+    /// Sorts the names of one object's members. Of two that are the same, returns the later one; of
+    /// several such pairs, the one that comes first in the source.
+    pub(crate) fn sort_names(&self, keys: &mut [NameKey]) -> Option<u32> {
+        let text = |key: &NameKey| self.text(self.entry(key.name));
+        let compare = |a: &NameKey, b: &NameKey| {
+            a.prefix.cmp(&b.prefix).then_with(|| {
+                let (a, b) = (text(a), text(b));
+                a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+            })
+        };
+        if keys.is_sorted_by(|a, b| compare(a, b) == Ordering::Less) {
+            return None;
+        }
+        keys.sort_unstable_by(|a, b| compare(a, b).then(a.name.cmp(&b.name)));
+        let pairs = keys.iter().zip(keys.iter().skip(1));
+        pairs.filter(|(a, b)| compare(a, b) == Ordering::Equal).map(|(_, b)| b.name).min()
+    }
+}
+
+/// Equality of short texts without a call.
+#[inline(always)]
+pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    match (a.first_chunk::<8>(), b.first_chunk::<8>()) {
+        (Some(first), Some(other)) => {
+            if first != other {
+                return false;
+            }
+            if a.len() <= 16 {
+                return a.last_chunk::<8>() == b.last_chunk::<8>();
+            }
+            a == b
+        }
+        _ => a.iter().zip(b).all(|(a, b)| a == b),
     }
 }
 
@@ -185,6 +286,12 @@ impl std::fmt::Debug for Node<'_> {
 }
 
 impl<'a> Node<'a> {
+    /// The value of that entry.
+    #[inline(always)]
+    pub(crate) fn at(document: &'a Document<'_>, index: u32) -> Self {
+        Self { document, index }
+    }
+
     #[inline(always)]
     fn entry(self) -> Entry {
         self.document.entry(self.index)
@@ -220,11 +327,7 @@ impl<'a> Node<'a> {
     /// The number as it is written in the source, if it is one.
     pub fn literal(self) -> Option<&'a str> {
         let entry = self.entry();
-        if entry.kind != Kind::Number {
-            return None;
-        }
-        let start = entry.source as usize;
-        self.document.source.get(start..start + entry.at as usize)
+        (entry.kind == Kind::Number).then(|| self.document.text(entry))
     }
 
     /// The value, if it is a string.
@@ -268,7 +371,8 @@ impl<'a> Node<'a> {
         Members { document: self.document, index: self.index + 1, left }
     }
 
-    /// The members of an object, sorted by the bytes of their names.
+    /// The members of an object, those with shorter names first, and those with names of one length
+    /// by the names' bytes: the order of deterministic CBOR (RFC 8949 §4.2.1).
     pub fn sorted_members(self) -> impl Iterator<Item = (&'a str, Node<'a>)> + use<'a> {
         let document = self.document;
         self.order()
@@ -290,12 +394,19 @@ impl<'a> Node<'a> {
     pub fn member(self, name: &str) -> Option<Node<'a>> {
         let document = self.document;
         let order = self.order();
-        // Members of small objects are next to each other: walking them beats the search.
+        // Members of small objects are next to each other: walking them beats the search. A document
+        // that was read without sorting has no order.
         if order.len() <= 8 {
-            return self.members().find(|(other, _)| *other == name).map(|(_, value)| value);
+            return self
+                .members()
+                .find(|(other, _)| same(other.as_bytes(), name.as_bytes()))
+                .map(|(_, value)| value);
         }
         order
-            .binary_search_by(|&other| document.text(document.entry(other)).cmp(name))
+            .binary_search_by(|&other| {
+                let other = document.text(document.entry(other));
+                other.len().cmp(&name.len()).then_with(|| other.cmp(name))
+            })
             .ok()
             .and_then(|at| order.get(at))
             .map(|&name| Node { document, index: name + 1 })
@@ -304,6 +415,28 @@ impl<'a> Node<'a> {
     /// The element at that place, if this is an array that has one.
     pub fn element(self, index: usize) -> Option<Node<'a>> {
         self.elements().nth(index)
+    }
+
+    /// Whether this is that value.
+    pub(crate) fn equals(self, expected: &Value) -> bool {
+        match expected {
+            Value::Null => self.entry().kind == Kind::Null,
+            Value::Bool(expected) => self.boolean() == Some(*expected),
+            Value::Number(expected) => self.number() == Some(Number::from(expected)),
+            Value::String(expected) => self.string() == Some(expected),
+            Value::Array(expected) => {
+                self.entry().kind == Kind::Array
+                    && self.len() == expected.len()
+                    && self.elements().zip(expected).all(|(node, value)| node.equals(value))
+            }
+            Value::Object(expected) => {
+                self.entry().kind == Kind::Object
+                    && self.len() == expected.len()
+                    && self
+                        .members()
+                        .all(|(name, node)| expected.get(name).is_some_and(|value| node.equals(value)))
+            }
+        }
     }
 
     /// The document's source; tells one document from another.

@@ -18,7 +18,21 @@ const LARGEST: i128 = u64::MAX as i128;
 
 impl Number {
     /// The value of a literal that follows JSON's grammar.
-    pub(super) fn from_literal(literal: &str) -> Self {
+    #[inline]
+    pub(crate) fn from_literal(literal: &str) -> Self {
+        // Eighteen digits are always in range.
+        let (negative, digits) = match literal.as_bytes() {
+            [b'-', digits @ ..] => (true, digits),
+            digits => (false, digits),
+        };
+        if digits.len() <= 18 {
+            let value = digits.iter().try_fold(0_i64, |value, byte| {
+                byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0'))
+            });
+            if let Some(value) = value {
+                return Self::Integer(i128::from(if negative { -value } else { value }));
+            }
+        }
         if let Some(integer) = integer(literal) {
             return Self::Integer(integer);
         }
@@ -43,6 +57,14 @@ impl Number {
         match self {
             Self::Integer(integer) => integer as f64,
             Self::Double(double) => double,
+        }
+    }
+
+    /// Whether the value is an integer, of whatever size.
+    pub(crate) fn is_integer(self) -> bool {
+        match self {
+            Self::Integer(_) => true,
+            Self::Double(double) => double.fract() == 0.0,
         }
     }
 
@@ -74,9 +96,7 @@ impl From<&serde_json::Number> for Number {
 
 /// Whether the literal is beyond what a double can hold.
 pub(super) fn overflows(literal: &str) -> bool {
-    // Up to 300 characters without an exponent stay below 1e300.
-    (literal.len() > 300 || literal.bytes().any(|byte| matches!(byte, b'e' | b'E')))
-        && literal.parse::<f64>().is_ok_and(f64::is_infinite)
+    literal.parse::<f64>().is_ok_and(f64::is_infinite)
 }
 
 /// The literal's exact value, if that is an integer in range.

@@ -1,6 +1,8 @@
 //! One pass from bytes to entries, and every rule on JSON text while it goes.
 
-use super::{Document, Entry, Kind, Node, number};
+use std::ops::Range;
+
+use super::{Document, Entry, Kind, NameKey, number, scan};
 use crate::limits;
 use crate::pointer::Pointer;
 
@@ -64,6 +66,17 @@ enum Step {
 }
 
 impl Fault {
+    #[cold]
+    fn at(kind: ParseErrorKind, offset: usize) -> Box<Self> {
+        Box::new(Self { kind, offset, path: Vec::new() })
+    }
+
+    #[cold]
+    fn inside(mut self: Box<Self>, step: Step) -> Box<Self> {
+        self.path.push(step);
+        self
+    }
+
     fn locate(self, bytes: &[u8]) -> ParseError {
         let before = bytes.get(..self.offset).unwrap_or(bytes);
         let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
@@ -83,7 +96,8 @@ impl Fault {
     }
 }
 
-type Parsed<T> = Result<T, Fault>;
+// Boxed, as nearly every result is none.
+type Parsed<T> = Result<T, Box<Fault>>;
 
 impl<'s> Document<'s> {
     /// Parses one JSON text of at most [`limits::DEPTH`] levels.
@@ -98,17 +112,22 @@ impl<'s> Document<'s> {
     /// Parses one JSON text of at most `depth` levels.
     pub(crate) fn parse_within(bytes: &'s [u8], depth: usize) -> Result<Self, ParseError> {
         let mut document = Document::default();
-        let parse = |document: &mut Self| {
-            let mut parser = Parser::new(bytes, depth)?;
-            document.source = parser.source;
-            parser.skip_white_space();
-            parser.value(document, 0)?;
-            parser.end()
-        };
-        match parse(&mut document) {
-            Ok(()) => Ok(document),
-            Err(fault) => Err(fault.locate(bytes)),
-        }
+        document.fill(bytes, depth, Members::Sorted).map_err(|fault| fault.locate(bytes))?;
+        Ok(document)
+    }
+
+    /// Parses one JSON text into this document's buffers, and leaves it open whether two members of
+    /// an object have the same name. Says whether there is no other fault.
+    pub(crate) fn fill_quickly(&mut self, bytes: &'s [u8]) -> bool {
+        self.fill(bytes, limits::DEPTH, Members::AsRead).is_ok()
+    }
+
+    fn fill(&mut self, bytes: &'s [u8], depth: usize, members: Members) -> Parsed<()> {
+        let mut parser = Parser::new(bytes, depth, members)?;
+        self.begin(parser.source);
+        parser.skip_white_space();
+        parser.value(self, 0)?;
+        parser.end()
     }
 }
 
@@ -123,7 +142,17 @@ pub(crate) struct Items<'s> {
 impl<'s> Items<'s> {
     /// Begins to read an array; `None` if the text holds something else.
     pub(crate) fn of(bytes: &'s [u8]) -> Result<Option<Self>, ParseError> {
-        let mut parser = Parser::new(bytes, limits::DEPTH).map_err(|fault| fault.locate(bytes))?;
+        Self::read(bytes, Members::Sorted).map_err(|fault| fault.locate(bytes))
+    }
+
+    /// Likewise, with elements in which two members may have the same name. `None` also where there
+    /// is a fault.
+    pub(crate) fn quickly_of(bytes: &'s [u8]) -> Option<Self> {
+        Self::read(bytes, Members::AsRead).ok().flatten()
+    }
+
+    fn read(bytes: &'s [u8], members: Members) -> Parsed<Option<Self>> {
+        let mut parser = Parser::new(bytes, limits::DEPTH, members)?;
         parser.skip_white_space();
         if parser.peek() != Some(b'[') {
             return Ok(None);
@@ -136,7 +165,7 @@ impl<'s> Items<'s> {
     pub(crate) fn next_into(
         &mut self,
         document: &mut Document<'s>,
-    ) -> Result<Option<std::ops::Range<usize>>, ParseError> {
+    ) -> Result<Option<Range<usize>>, ParseError> {
         if self.done {
             return Ok(None);
         }
@@ -146,17 +175,15 @@ impl<'s> Items<'s> {
         })
     }
 
-    fn step(&mut self, document: &mut Document<'s>) -> Parsed<Option<std::ops::Range<usize>>> {
+    fn step(&mut self, document: &mut Document<'s>) -> Parsed<Option<Range<usize>>> {
         let parser = &mut self.parser;
-        if !parser.next_element(self.count == 0, b']', "expected `,` or `]` in the array")? {
+        let more = if self.count == 0 { parser.begins(b']') } else { parser.continues(b']', IN_ARRAY)? };
+        if !more {
             self.done = true;
             parser.end()?;
             return Ok(None);
         }
-        document.entries.clear();
-        document.order.clear();
-        document.unescaped.clear();
-        document.source = parser.source;
+        document.begin(parser.source);
         let start = parser.at;
         parser.value(document, 0)?;
         self.count += 1;
@@ -164,11 +191,23 @@ impl<'s> Items<'s> {
     }
 }
 
+/// What is done with an object's members.
+#[derive(Clone, Copy, PartialEq)]
+enum Members {
+    /// They are sorted, and two of the same name refused.
+    Sorted,
+    /// Nothing.
+    AsRead,
+}
+
 struct Parser<'s> {
     source: &'s str,
     bytes: &'s [u8],
     at: usize,
     max_depth: usize,
+    members: Members,
+    /// Room for sorting.
+    keys: Vec<NameKey>,
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "no source is longer than `LONGEST`")]
@@ -180,24 +219,26 @@ fn small(number: usize) -> u32 {
 /// Offsets are 32 bits wide.
 const LONGEST: usize = u32::MAX as usize - 1;
 
+const IN_ARRAY: &str = "expected `,` or `]` in the array";
+const IN_OBJECT: &str = "expected `,` or `}` in the object";
+
 impl<'s> Parser<'s> {
-    fn new(bytes: &'s [u8], max_depth: usize) -> Parsed<Self> {
+    fn new(bytes: &'s [u8], max_depth: usize, members: Members) -> Parsed<Self> {
         if bytes.len() > LONGEST {
             let kind = ParseErrorKind::TooLong { limit: LONGEST };
-            return Err(Fault { kind, offset: 0, path: Vec::new() });
+            return Err(Fault::at(kind, 0));
         }
-        let source = std::str::from_utf8(bytes).map_err(|error| Fault {
-            kind: ParseErrorKind::Malformed("bytes that are not UTF-8"),
-            offset: error.valid_up_to(),
-            path: Vec::new(),
+        let source = std::str::from_utf8(bytes).map_err(|error| {
+            Fault::at(ParseErrorKind::Malformed("bytes that are not UTF-8"), error.valid_up_to())
         })?;
-        Ok(Self { source, bytes, at: 0, max_depth })
+        Ok(Self { source, bytes, at: 0, max_depth, members, keys: Vec::new() })
     }
 
+    #[cold]
     fn fault<T>(&self, message: &'static str, offset: usize) -> Parsed<T> {
         // What is missing at the end is the rest, whatever would have come next.
         let message = if offset >= self.bytes.len() { "unexpected end of the text" } else { message };
-        Err(Fault { kind: ParseErrorKind::Malformed(message), offset, path: Vec::new() })
+        Err(Fault::at(ParseErrorKind::Malformed(message), offset))
     }
 
     #[inline(always)]
@@ -206,10 +247,20 @@ impl<'s> Parser<'s> {
     }
 
     #[inline(always)]
+    fn rest(&self) -> &'s [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    #[inline(always)]
     fn skip_white_space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
+        // Most often there is none, or one space.
+        for _ in 0..2 {
+            match self.peek() {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                _ => return,
+            }
         }
+        self.at += scan::white_space(self.rest());
     }
 
     fn end(&mut self) -> Parsed<()> {
@@ -221,22 +272,23 @@ impl<'s> Parser<'s> {
     }
 
     /// Reads one value into `document`; the parser stands on its first byte.
+    #[inline]
     fn value(&mut self, document: &mut Document<'s>, depth: usize) -> Parsed<()> {
         match self.peek() {
             Some(b'"') => self.string(document),
             Some(b'{') => self.object(document, depth),
             Some(b'[') => self.array(document, depth),
             Some(b'-' | b'0'..=b'9') => self.number(document),
-            Some(b't') => self.word(document, "true", Kind::True),
-            Some(b'f') => self.word(document, "false", Kind::False),
-            Some(b'n') => self.word(document, "null", Kind::Null),
+            Some(b't') => self.word(document, b"true", Kind::True),
+            Some(b'f') => self.word(document, b"false", Kind::False),
+            Some(b'n') => self.word(document, b"null", Kind::Null),
             _ => self.fault("expected a value", self.at),
         }
     }
 
-    fn word(&mut self, document: &mut Document<'s>, word: &str, kind: Kind) -> Parsed<()> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        if !rest.starts_with(word.as_bytes()) {
+    #[inline(always)]
+    fn word(&mut self, document: &mut Document<'s>, word: &[u8], kind: Kind) -> Parsed<()> {
+        if !self.rest().starts_with(word) {
             return self.fault("expected a value", self.at);
         }
         let source = small(self.at);
@@ -245,16 +297,19 @@ impl<'s> Parser<'s> {
         Ok(())
     }
 
+    #[inline(always)]
     fn digits(&mut self) -> Parsed<()> {
         if !matches!(self.peek(), Some(b'0'..=b'9')) {
             return self.fault("expected a digit", self.at);
         }
+        self.at += 1;
         while matches!(self.peek(), Some(b'0'..=b'9')) {
             self.at += 1;
         }
         Ok(())
     }
 
+    #[inline]
     fn number(&mut self, document: &mut Document<'s>) -> Parsed<()> {
         let start = self.at;
         if self.peek() == Some(b'-') {
@@ -272,44 +327,51 @@ impl<'s> Parser<'s> {
             self.at += 1;
             self.digits()?;
         }
+        let mut exponent = false;
         if matches!(self.peek(), Some(b'e' | b'E')) {
+            exponent = true;
             self.at += 1;
             if matches!(self.peek(), Some(b'+' | b'-')) {
                 self.at += 1;
             }
             self.digits()?;
         }
-        let literal = self.source.get(start..self.at).unwrap_or_default();
-        if number::overflows(literal) {
+        // Up to 300 characters without an exponent stay below 1e300.
+        if (exponent || self.at - start > 300)
+            && number::overflows(self.source.get(start..self.at).unwrap_or_default())
+        {
             let kind = ParseErrorKind::Malformed("a number beyond the range of IEEE 754 doubles");
-            return Err(Fault { kind, offset: start, path: Vec::new() });
+            return Err(Fault::at(kind, start));
         }
-        let at = small(literal.len());
-        push(document, Entry { kind: Kind::Number, source: small(start), at, len: 0, next: 0 });
+        let len = small(self.at - start);
+        push(document, Entry { kind: Kind::Number, source: small(start), at: small(start), len, next: 0 });
         Ok(())
     }
 
+    #[inline]
     fn string(&mut self, document: &mut Document<'s>) -> Parsed<()> {
         let start = self.at;
         self.at += 1;
         let text_start = self.at;
-        self.at += plain_bytes(self.bytes.get(self.at..).unwrap_or_default());
-        match self.peek() {
-            Some(b'"') => {
-                let len = small(self.at - text_start);
-                self.at += 1;
-                let (source, at) = (small(start), small(text_start));
-                push(document, Entry { kind: Kind::Plain, source, at, len, next: 0 });
-                return Ok(());
-            }
-            Some(b'\\') => {}
-            Some(_) => return self.fault("a control character in a string", self.at),
-            None => return self.fault("", self.at),
+        self.at += scan::plain_bytes(self.rest());
+        if self.peek() != Some(b'"') {
+            return self.escaped_string(document, start);
         }
+        let len = small(self.at - text_start);
+        self.at += 1;
+        push(
+            document,
+            Entry { kind: Kind::Plain, source: small(start), at: small(text_start), len, next: 0 },
+        );
+        Ok(())
+    }
+
+    /// Reads the rest of a string with escapes, or says what is wrong with it.
+    fn escaped_string(&mut self, document: &mut Document<'s>, start: usize) -> Parsed<()> {
         let unescaped_start = document.unescaped.len();
-        let mut plain_start = text_start;
+        let mut plain_start = start + 1;
         loop {
-            self.at += plain_bytes(self.bytes.get(self.at..).unwrap_or_default());
+            self.at += scan::plain_bytes(self.rest());
             match self.peek() {
                 Some(byte @ (b'"' | b'\\')) => {
                     let plain = self.source.get(plain_start..self.at).unwrap_or_default();
@@ -386,15 +448,21 @@ impl<'s> Parser<'s> {
         Ok(unit)
     }
 
-    /// Moves to the next element of a container, or past its end (`false`).
-    fn next_element(&mut self, first: bool, close: u8, expected: &'static str) -> Parsed<bool> {
+    /// Moves to the first element of a container, or past its end (`false`).
+    #[inline(always)]
+    fn begins(&mut self, close: u8) -> bool {
+        self.skip_white_space();
+        let empty = self.peek() == Some(close);
+        self.at += usize::from(empty);
+        !empty
+    }
+
+    /// Moves from behind an element to the next one, or past the container's end (`false`).
+    #[inline(always)]
+    fn continues(&mut self, close: u8, expected: &'static str) -> Parsed<bool> {
         self.skip_white_space();
         match self.peek() {
-            Some(byte) if byte == close => {
-                self.at += 1;
-                Ok(false)
-            }
-            Some(b',') if !first => {
+            Some(b',') => {
                 self.at += 1;
                 self.skip_white_space();
                 if self.peek() == Some(close) {
@@ -402,15 +470,17 @@ impl<'s> Parser<'s> {
                 }
                 Ok(true)
             }
-            Some(_) if first => Ok(true),
+            Some(byte) if byte == close => {
+                self.at += 1;
+                Ok(false)
+            }
             _ => self.fault(expected, self.at),
         }
     }
 
     fn descend(&self, depth: usize) -> Parsed<usize> {
         if depth >= self.max_depth {
-            let kind = ParseErrorKind::TooDeep { limit: self.max_depth };
-            return Err(Fault { kind, offset: self.at, path: Vec::new() });
+            return Err(Fault::at(ParseErrorKind::TooDeep { limit: self.max_depth }, self.at));
         }
         Ok(depth + 1)
     }
@@ -422,12 +492,11 @@ impl<'s> Parser<'s> {
         push(document, Entry { kind: Kind::Array, source, at: 0, len: 0, next: 0 });
         self.at += 1;
         let mut len = 0;
-        while self.next_element(len == 0, b']', "expected `,` or `]` in the array")? {
-            self.value(document, depth).map_err(|mut fault| {
-                fault.path.push(Step::Index(len as usize));
-                fault
-            })?;
+        let mut more = self.begins(b']');
+        while more {
+            self.value(document, depth).map_err(|fault| fault.inside(Step::Index(len as usize)))?;
             len += 1;
+            more = self.continues(b']', IN_ARRAY)?;
         }
         close(document, own, 0, len);
         Ok(())
@@ -440,7 +509,8 @@ impl<'s> Parser<'s> {
         push(document, Entry { kind: Kind::Object, source, at: 0, len: 0, next: 0 });
         self.at += 1;
         let mut len = 0;
-        while self.next_element(len == 0, b'}', "expected `,` or `}` in the object")? {
+        let mut more = self.begins(b'}');
+        while more {
             if self.peek() != Some(b'"') {
                 return self.fault("expected a member's name in quotes", self.at);
             }
@@ -452,29 +522,37 @@ impl<'s> Parser<'s> {
             }
             self.at += 1;
             self.skip_white_space();
-            if let Err(mut fault) = self.value(document, depth) {
-                let name = document.text(document.entry(name)).to_owned();
-                fault.path.push(Step::Name(name));
-                return Err(fault);
-            }
+            self.value(document, depth)
+                .map_err(|fault| fault.inside(Step::Name(document.text(document.entry(name)).to_owned())))?;
             len += 1;
+            more = self.continues(b'}', IN_OBJECT)?;
         }
-        let at = sort_members(document, own, len)?;
+        let at = if self.members == Members::Sorted { self.sort_members(document, own, len)? } else { 0 };
         close(document, own, at, len);
         Ok(())
     }
-}
 
-/// How many of the first bytes stand in a string for themselves.
-fn plain_bytes(bytes: &[u8]) -> usize {
-    let mut count = 0;
-    for &byte in bytes {
-        if byte == b'"' || byte == b'\\' || byte < 0x20 {
-            break;
+    /// Appends the order of an object's members, and refuses two of the same name.
+    fn sort_members(&mut self, document: &mut Document<'s>, own: usize, len: u32) -> Parsed<u32> {
+        let at = document.order.len();
+        self.keys.clear();
+        let mut name = small(own + 1);
+        for _ in 0..len {
+            self.keys.push(document.name_key(name));
+            name = document.entry(name + 1).next;
         }
-        count += 1;
+        match document.sort_names(&mut self.keys) {
+            None => {
+                document.order.extend(self.keys.iter().map(|key| key.name));
+                Ok(small(at))
+            }
+            Some(name) => {
+                let entry = document.entry(name);
+                let fault = Fault::at(ParseErrorKind::DuplicateMember, entry.source as usize);
+                Err(fault.inside(Step::Name(document.text(entry).to_owned())))
+            }
+        }
     }
-    count
 }
 
 #[inline(always)]
@@ -484,40 +562,11 @@ fn push(document: &mut Document<'_>, mut entry: Entry) {
 }
 
 /// Completes a container's entry once all that is in it was read.
+#[inline(always)]
 fn close(document: &mut Document<'_>, own: usize, at: u32, len: u32) {
     let next = small(document.entries.len());
     if let Some(entry) = document.entries.get_mut(own) {
         (entry.at, entry.len, entry.next) = (at, len, next);
-    }
-}
-
-/// Appends the order of an object's members, and refuses two of the same name.
-fn sort_members(document: &mut Document<'_>, own: usize, len: u32) -> Parsed<u32> {
-    let at = document.order.len();
-    let mut name = small(own + 1);
-    for _ in 0..len {
-        document.order.push(name);
-        name = document.entry(name + 1).next;
-    }
-    let mut order = std::mem::take(&mut document.order);
-    let members = order.get_mut(at..).unwrap_or_default();
-    let text = |name: u32| document.text(document.entry(name));
-    members.sort_by(|&a, &b| text(a).cmp(text(b)));
-    // The sort is stable: of two equal names the later one stands behind.
-    let duplicate = members
-        .windows(2)
-        .filter_map(|pair| Some((*pair.first()?, *pair.last()?)))
-        .filter(|&(a, b)| text(a) == text(b))
-        .map(|(_, second)| second)
-        .min();
-    document.order = order;
-    match duplicate {
-        None => Ok(small(at)),
-        Some(name) => Err(Fault {
-            kind: ParseErrorKind::DuplicateMember,
-            offset: document.entry(name).source as usize,
-            path: vec![Step::Name(Node { document, index: name }.string().unwrap_or_default().to_owned())],
-        }),
     }
 }
 

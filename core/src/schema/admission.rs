@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jsonschema::json::{Json, SerdeJson};
-use jsonschema::{Draft, PatternOptions, ValidationOptions, Validator};
+use jsonschema::{Draft, PatternOptions, ValidationOptions, Validator, ValidatorMap};
 use serde_json::{Value, json};
 
 use super::{Graph, Problem, ProblemCode, RESERVED_MEMBER, quoted};
@@ -158,6 +158,11 @@ fn options<F: Json>() -> ValidationOptions<'static, std::sync::Arc<dyn jsonschem
 /// A validator for a schema that has been let in.
 pub(crate) fn validator(schema: &Value) -> Option<Validator<GateJson>> {
     options::<GateJson>().build(schema).ok()
+}
+
+/// Validators for the definitions of a schema, by their pointers.
+pub(crate) fn validators(schema: &Value) -> Option<ValidatorMap<GateJson>> {
+    options::<GateJson>().build_map(schema).ok()
 }
 
 /// Builds the validator, or says why it cannot be built.

@@ -11,19 +11,22 @@ mod path;
 mod references;
 mod resource;
 
+use std::borrow::Cow;
+
 use jsonschema::Validator;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::acceptor::Acceptor;
 use crate::digest::Digest;
-use crate::document::{Document, GateJson, Node, ParseErrorKind, Type};
+use crate::document::{Document, GateJson, JsonText, Node, ParseErrorKind, Type};
 use crate::limits;
 use crate::pointer::Pointer;
 use crate::violation::codes;
 
-pub(crate) use admission::validator;
+pub(crate) use admission::{validator, validators};
 pub(crate) use declared::Declared;
-pub(crate) use graph::Graph;
+pub(crate) use graph::{Applicator, Graph, Schema, SchemaId};
 pub(crate) use path::{Path, Segment};
 use resource::Resource;
 
@@ -118,6 +121,7 @@ pub struct PreparedSchema {
     effective: String,
     digest: Digest,
     validator: Validator<GateJson>,
+    acceptor: Option<Acceptor>,
     graph: Graph,
     resource: Resource,
     columns: Vec<String>,
@@ -170,6 +174,7 @@ impl PreparedSchema {
             columns: declared::columns(&graph),
             open_objects: declared::open_objects(&graph).iter().map(Pointer::fragment).collect(),
             effective,
+            acceptor: Acceptor::compile(root, &graph),
             validator,
             graph,
             resource,
@@ -207,6 +212,11 @@ impl PreparedSchema {
         &self.validator
     }
 
+    /// The quick yes, if the schema has one.
+    pub(crate) fn acceptor(&self) -> Option<&Acceptor> {
+        self.acceptor.as_ref()
+    }
+
     pub(crate) fn graph(&self) -> &Graph {
         &self.graph
     }
@@ -216,14 +226,18 @@ impl PreparedSchema {
     }
 
     /// The display name of a payload, if its path leads to a string.
-    pub(crate) fn display_name(&self, root: Node<'_>) -> Option<String> {
-        self.resource.name.as_ref()?.walk(root)?.string().map(str::to_owned)
+    pub(crate) fn display_name<'p>(&self, document: &Document<'p>) -> Option<Cow<'p, str>> {
+        document.string(self.resource.name.as_ref()?.walk(document.root())?)
     }
 
     /// The values of the important fields, in the declared order.
-    pub(crate) fn important_fields(&self, root: Node<'_>) -> Vec<Value> {
+    pub(crate) fn important_fields<'p>(&self, document: &Document<'p>) -> Vec<JsonText<'p>> {
+        let mut fields = Vec::with_capacity(self.resource.important_fields.len());
         let mut copy = None;
-        (self.resource.important_fields.iter()).flat_map(|path| path.values(root, &mut copy)).collect()
+        for path in &self.resource.important_fields {
+            path.values(document, &mut copy, &mut fields);
+        }
+        fields
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 use serde_json_path::JsonPath;
 
 use super::quoted;
-use crate::document::Node;
+use crate::document::{Document, JsonText, Node};
 use crate::pointer::is_shorthand;
 
 /// A compiled path into a payload.
@@ -81,13 +81,19 @@ impl Path {
         })
     }
 
-    /// The values found, in order. `copy` holds the payload as the queries read it, once one did.
-    pub(crate) fn values(&self, root: Node<'_>, copy: &mut Option<Value>) -> Vec<Value> {
+    /// Appends the values found, in order. `copy` holds the payload as the queries read it, once one
+    /// did.
+    pub(crate) fn values<'p>(
+        &self,
+        document: &Document<'p>,
+        copy: &mut Option<Value>,
+        found: &mut Vec<JsonText<'p>>,
+    ) {
         match &self.query {
-            None => self.walk(root).map(Node::to_serde).into_iter().collect(),
+            None => found.extend(self.walk(document.root()).map(|node| document.text_of(node))),
             Some(query) => {
-                let copy = copy.get_or_insert_with(|| root.to_serde());
-                query.query(copy).iter().map(|&value| value.clone()).collect()
+                let copy = copy.get_or_insert_with(|| document.root().to_serde());
+                found.extend(query.query(copy).iter().map(|&value| JsonText::from(value)));
             }
         }
     }

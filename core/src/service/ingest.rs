@@ -269,7 +269,12 @@ impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
     }
 
     /// Lets the payload through the gate.
-    async fn check(&self, action: Action, table: &Table, payload: &[u8]) -> Handled<Vec<CheckedItem>> {
+    async fn check<'p>(
+        &self,
+        action: Action,
+        table: &Table,
+        payload: &'p [u8],
+    ) -> Handled<Vec<CheckedItem<'p>>> {
         if action == Action::Delete {
             return Ok(Vec::new());
         }
@@ -288,7 +293,7 @@ impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
         entry: &Entry,
         request: &Request,
         payload: &[u8],
-        items: &[CheckedItem],
+        items: &[CheckedItem<'_>],
     ) -> Handled<Option<Planned>> {
         let (integration, resource_name) = (&entry.admission.integration_id, &entry.table.resource_name);
         if let (Action::Event, [item]) = (action, items) {
@@ -325,7 +330,7 @@ impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
             }));
         }
         let Some(stored) = self.store.manifest(scope).await? else { return Ok(None) };
-        let plan = Plan::bulk(&stored, items.iter().map(|item| (item.id.as_str(), item.digest)));
+        let plan = Plan::bulk(&stored, items.iter().map(|item| (&*item.id, item.digest)));
         let fields = self.bulk_fields(scope, &plan, payload, items).await?;
         Ok(Some(Planned { plan, fields, expected: Expected::Revision(scope.revision), bases: Vec::new() }))
     }
@@ -336,7 +341,7 @@ impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
         scope: Scope,
         plan: &Plan,
         payload: &[u8],
-        items: &[CheckedItem],
+        items: &[CheckedItem<'_>],
     ) -> Handled<Vec<Vec<String>>> {
         let mut all = vec![Vec::new(); plan.changes.len()];
         let modified: Vec<(usize, &PlannedChange)> = plan
@@ -381,7 +386,7 @@ impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
         action: Action,
         request: &Request,
         planned: &Planned,
-        items: &[CheckedItem],
+        items: &[CheckedItem<'_>],
     ) -> Option<Failure> {
         let guard = request.guard.filter(|_| action == Action::Bulk)?;
         let removed = planned.plan.count(ChangeType::Removed);
@@ -405,7 +410,7 @@ impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
         entry: &Entry,
         request: &Request,
         payload: &[u8],
-        items: &[CheckedItem],
+        items: &[CheckedItem<'_>],
         planned: &Planned,
     ) -> Result<(), StoreError> {
         let outcome = self
@@ -484,7 +489,7 @@ fn fields(before: &[u8], after: &[u8]) -> Vec<String> {
 }
 
 /// The plan as the commit takes it.
-fn plan_text(payload: &[u8], items: &[CheckedItem], planned: &Planned) -> String {
+fn plan_text(payload: &[u8], items: &[CheckedItem<'_>], planned: &Planned) -> String {
     array(planned.plan.changes.iter().enumerate().map(|(at, change)| {
         let mut text = Object::new().with("t", change.change.as_str()).with("i", &change.id);
         if let Some(Some(base)) = planned.bases.get(at) {
@@ -525,7 +530,7 @@ fn answer(
     action: Action,
     entry: &Entry,
     request: &Request,
-    items: &[CheckedItem],
+    items: &[CheckedItem<'_>],
     planned: &Planned,
     committed: Option<&Committed>,
 ) -> Answer {

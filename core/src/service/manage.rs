@@ -99,7 +99,8 @@ impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
         let prepared = PreparedSchema::prepare(command.value("schema")?.to_text().as_bytes());
         let test_data = match (&prepared, command.node("testData")) {
             (Ok(schema), Some(node)) => {
-                let outcome = schema.check(node.to_text().as_bytes(), CheckOptions::default());
+                let text = node.to_text();
+                let outcome = schema.check(text.as_bytes(), CheckOptions::default());
                 Some(PayloadReport::of(&outcome))
             }
             _ => None,

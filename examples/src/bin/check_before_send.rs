@@ -61,7 +61,8 @@ fn run(arguments: &Arguments) -> Result<Result<String, String>> {
             return Ok(Err(report));
         }
     };
-    let items = match schema.check_bulk(&read(&arguments.snapshot)?, CheckOptions::default()) {
+    let snapshot = read(&arguments.snapshot)?;
+    let items = match schema.check_bulk(&snapshot, CheckOptions::default()) {
         Ok(items) => items,
         Err(rejection) => {
             writeln!(report, "the snapshot does not pass: {}", rejection.code())?;
@@ -74,7 +75,7 @@ fn run(arguments: &Arguments) -> Result<Result<String, String>> {
     };
     writeln!(report, "{} resources pass", items.len())?;
     if let Some(path) = &arguments.manifest {
-        let plan = Plan::bulk(&manifest(path)?, items.iter().map(|item| (item.id.as_str(), item.digest)));
+        let plan = Plan::bulk(&manifest(path)?, items.iter().map(|item| (&*item.id, item.digest)));
         for planned in &plan.changes {
             writeln!(report, "  {:<8} {}", planned.change.as_str(), planned.id)?;
         }

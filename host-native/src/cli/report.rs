@@ -1,6 +1,7 @@
 //! What the gate says of schemas and payloads: as JSON with the HTTP API's field names, or as
 //! lines for people.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use serde::Serialize;
@@ -80,7 +81,7 @@ pub(super) struct PayloadReport {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     truncated: bool,
     #[serde(flatten)]
-    resource: Option<Checked>,
+    resource: Option<Checked<'static>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     items: Option<Vec<ItemReport>>,
 }
@@ -95,14 +96,18 @@ struct ItemReport {
 
 impl PayloadReport {
     /// A single resource passed.
-    pub(super) fn of_resource(source: &Source, checked: Checked) -> Self {
+    pub(super) fn of_resource(source: &Source, checked: Checked<'_>) -> Self {
         let file = source.to_string();
-        Self { file, valid: true, resource: Some(checked), ..Self::default() }
+        Self { file, valid: true, resource: Some(checked.into_owned()), ..Self::default() }
     }
 
     /// A bulk passed.
-    pub(super) fn of_bulk(source: &Source, items: Vec<CheckedItem>) -> Self {
-        let report = |CheckedItem { id, name, digest, .. }| ItemReport { id, name, digest };
+    pub(super) fn of_bulk(source: &Source, items: Vec<CheckedItem<'_>>) -> Self {
+        let report = |CheckedItem { id, name, digest, .. }: CheckedItem<'_>| ItemReport {
+            id: id.into_owned(),
+            name: name.map(Cow::into_owned),
+            digest,
+        };
         let items = Some(items.into_iter().map(report).collect());
         Self { file: source.to_string(), valid: true, items, ..Self::default() }
     }

@@ -172,7 +172,8 @@ fn no_bulk_is_halved() -> Result<(), Fault> {
         let bulk = Value::from(bulk).to_string();
         let items = prepared.check_bulk(bulk.as_bytes(), CheckOptions::default());
         let items = items.map_err(|rejection| format!("{rejection:?}"))?;
-        let next: Manifest = items.into_iter().map(|item| (item.id, item.digest.to_string())).collect();
+        let next: Manifest =
+            items.into_iter().map(|item| (item.id.into_owned(), item.digest.to_string())).collect();
         let changes = next.len() + stored.keys().filter(|id| !next.contains_key(*id)).count();
 
         let address = host.address;

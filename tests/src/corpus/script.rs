@@ -214,7 +214,8 @@ fn checked(body: &[u8]) -> Option<Expected> {
     let test_data = root.member("testData").filter(|node| node.kind() != tidegate_core::document::Type::Null);
     let payload = match (&prepared, test_data) {
         (Ok(schema), Some(node)) => {
-            let outcome = schema.check(node.to_text().as_bytes(), CheckOptions::default());
+            let text = node.to_text();
+            let outcome = schema.check(text.as_bytes(), CheckOptions::default());
             serde_json::to_string(&tidegate_core::PayloadReport::of(&outcome)).ok()?
         }
         _ => "null".to_owned(),
@@ -274,8 +275,9 @@ impl Table<'_> {
         for (index, payload) in self.case.payloads.iter().enumerate() {
             let expected = match self.schema.check_one(payload, CheckOptions::default()) {
                 Ok(item) => {
-                    ids.push(item.id.clone());
-                    Some(Expected::Passed(item.id, item.digest.to_string()))
+                    let id = item.id.into_owned();
+                    ids.push(id.clone());
+                    Some(Expected::Passed(id, item.digest.to_string()))
                 }
                 Err(rejection) => refused(payload, limits::RESOURCE_BYTES, rejection),
             };

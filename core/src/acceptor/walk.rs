@@ -1,0 +1,354 @@
+//! The walk: a payload × an acceptor → yes, and the encoding for the digest.
+
+use super::{ANYTHING, Acceptor, InPlace, NOTHING, Object, Rule, RuleId};
+use crate::cbor::{self, Major};
+use crate::document::{Document, Entry, Kind, NameKey, Node, Number, Type};
+
+/// What a walk is for.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Task {
+    /// Only whether the payload passes.
+    Judge,
+    /// Its encoding, too.
+    Encode,
+}
+
+/// Buffers of a walk, to be used again.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    /// What is hashed for the digest.
+    pub(crate) encoded: Vec<u8>,
+    /// The members of the objects on the way, as places in the digest's order and in the document.
+    members: Vec<u64>,
+}
+
+impl Room {
+    /// How many bytes the buffers hold on to.
+    pub(crate) fn capacity(&self) -> usize {
+        self.encoded.capacity() + self.members.capacity() * size_of::<u64>()
+    }
+}
+
+/// How deep rules may follow each other. Payloads have at most 128 levels; what is deeper follows
+/// long chains of references.
+const DEPTH: u32 = 400;
+
+/// What a value is walked for. Each value is walked once for itself, and perhaps more often for
+/// alternatives.
+const JUDGE: u8 = 0;
+/// Likewise, and its encoding is written.
+const ENCODE: u8 = 1;
+/// An alternative asks; members of the same name are found elsewhere.
+const ASK: u8 = 2;
+
+pub(super) fn accepts(acceptor: &Acceptor, document: &Document<'_>, task: Task, room: &mut Room) -> bool {
+    room.members.clear();
+    room.encoded.clear();
+    room.encoded.push(crate::digest::VERSION);
+    let fuel = 1000 + 16 * document.len();
+    let mut walk = Walk { acceptor, document, room, fuel, depth: 0 };
+    let passes = match task {
+        Task::Judge => walk.value::<JUDGE>(0, 0),
+        Task::Encode => walk.value::<ENCODE>(0, 0),
+    };
+    // What was asked without fuel was answered at random.
+    passes && walk.fuel > 0
+}
+
+struct Walk<'w, 'd> {
+    acceptor: &'w Acceptor,
+    document: &'d Document<'d>,
+    room: &'w mut Room,
+    /// How often alternatives may still ask.
+    fuel: usize,
+    depth: u32,
+}
+
+impl<'w> Walk<'w, '_> {
+    fn value<const FOR: u8>(&mut self, index: u32, rule: RuleId) -> bool {
+        let acceptor: &'w Acceptor = self.acceptor;
+        let Some(rule) = acceptor.rules.get(rule as usize) else {
+            return rule == ANYTHING && self.any::<FOR>(index);
+        };
+        if self.depth >= DEPTH {
+            self.fuel = 0;
+            return false;
+        }
+        if FOR == ASK {
+            self.fuel = self.fuel.saturating_sub(1);
+            if self.fuel == 0 {
+                return false;
+            }
+        }
+        self.depth += 1;
+        let passes = (rule.in_place.is_empty() || self.in_place(index, rule)) && self.own::<FOR>(index, rule);
+        self.depth -= 1;
+        passes
+    }
+
+    /// What the rule says itself.
+    #[inline(always)]
+    fn own<const FOR: u8>(&mut self, index: u32, rule: &'w Rule) -> bool {
+        let entry = self.document.entry(index);
+        if let Some(allowed) = &rule.allowed {
+            let node = Node::at(self.document, index);
+            if !allowed.iter().any(|value| node.equals(value)) {
+                return false;
+            }
+        }
+        match entry.kind {
+            Kind::Null => rule.types.has(Type::Null) && self.byte::<FOR>(cbor::NULL),
+            Kind::True => rule.types.has(Type::Boolean) && self.byte::<FOR>(cbor::TRUE),
+            Kind::False => rule.types.has(Type::Boolean) && self.byte::<FOR>(cbor::FALSE),
+            Kind::Number => self.number::<FOR>(index, entry, rule),
+            Kind::Plain | Kind::Escaped => self.string::<FOR>(index, entry, rule),
+            Kind::Array => {
+                let array = &rule.array;
+                if !rule.types.has(Type::Array) || !within(entry.len as usize, array.len) {
+                    return false;
+                }
+                if FOR == ENCODE {
+                    cbor::head(&mut self.room.encoded, Major::Array, entry.len.into());
+                }
+                self.elements::<FOR>(index, entry.len, array.items)
+            }
+            Kind::Object => {
+                rule.types.has(Type::Object)
+                    && within(entry.len as usize, rule.object.len)
+                    && self.object::<FOR>(index, entry.len, &rule.object)
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn byte<const FOR: u8>(&mut self, byte: u8) -> bool {
+        if FOR == ENCODE {
+            self.room.encoded.push(byte);
+        }
+        true
+    }
+
+    #[inline(always)]
+    fn number<const FOR: u8>(&mut self, index: u32, entry: Entry, rule: &Rule) -> bool {
+        let number = Number::from_literal(self.document.text(entry));
+        let typed = rule.types.has(Type::Number) || rule.types.has_integers() && number.is_integer();
+        if !typed
+            || rule.bounds.is_some_and(|bounds| !bounds.hold(number))
+            || rule.rest.as_ref().is_some_and(|rest| !(rest.holds)(Node::at(self.document, index)))
+        {
+            return false;
+        }
+        if FOR == ENCODE {
+            cbor::number(&mut self.room.encoded, number);
+        }
+        true
+    }
+
+    #[inline(always)]
+    fn string<const FOR: u8>(&mut self, index: u32, entry: Entry, rule: &Rule) -> bool {
+        if !rule.types.has(Type::String) {
+            return false;
+        }
+        let text = self.document.text(entry);
+        if let Some((least, most)) = rule.length {
+            // A character has one to four bytes.
+            let sure = text.len() <= most && text.len() / 4 >= least;
+            if !sure && !within(text.chars().count(), (least, most)) {
+                return false;
+            }
+        }
+        if let Some(rest) = &rule.rest {
+            let plain = rest.plain.is_some_and(|plain| plain(text.as_bytes()));
+            if !plain && !(rest.holds)(Node::at(self.document, index)) {
+                return false;
+            }
+        }
+        if FOR == ENCODE {
+            cbor::text(&mut self.room.encoded, text);
+        }
+        true
+    }
+
+    #[inline(always)]
+    fn elements<const FOR: u8>(&mut self, index: u32, len: u32, rule: RuleId) -> bool {
+        if FOR == ASK && rule == ANYTHING {
+            return true;
+        }
+        let mut element = index + 1;
+        for _ in 0..len {
+            if !self.value::<FOR>(element, rule) {
+                return false;
+            }
+            element = self.document.entry(element).next;
+        }
+        true
+    }
+
+    fn object<const FOR: u8>(&mut self, index: u32, len: u32, object: &'w Object) -> bool {
+        let base = self.room.members.len();
+        let names = &object.names;
+        let (mut name, mut hint, mut required, mut all_known, mut ascending) = (index + 1, 0, 0, true, true);
+        let mut last = None;
+        for _ in 0..len {
+            let text = self.document.text(self.document.entry(name));
+            let found = names.find(text.as_bytes(), hint);
+            let property = found.and_then(|place| names.get(place));
+            let rule = match property {
+                Some(property) => {
+                    hint = found.unwrap_or_default() + 1;
+                    required += u32::from(property.required);
+                    ascending &= last.is_none_or(|last| last < property.rank);
+                    last = Some(property.rank);
+                    if FOR != ASK {
+                        self.room.members.push(u64::from(property.rank) << 32 | u64::from(name));
+                    }
+                    property.rule
+                }
+                None => {
+                    all_known = false;
+                    object.others
+                }
+            };
+            if rule == NOTHING || FOR == ASK && !self.value::<ASK>(name + 1, rule) {
+                return false;
+            }
+            name = self.document.entry(name + 1).next;
+        }
+        // Who took a place twice is found out below, or elsewhere.
+        let passes = required == object.required
+            && (FOR == ASK
+                || if all_known {
+                    self.known_members::<FOR>(base, ascending, names)
+                } else {
+                    self.members::<FOR>(index, len, |walk, name, value| {
+                        let rule = names.find(name.as_bytes(), 0).and_then(|place| names.get(place));
+                        walk.value::<FOR>(value, rule.map_or(object.others, |property| property.rule))
+                    })
+                });
+        self.room.members.truncate(base);
+        passes
+    }
+
+    /// Walks members that all have places of their own.
+    #[inline(always)]
+    fn known_members<const FOR: u8>(
+        &mut self,
+        base: usize,
+        ascending: bool,
+        names: &'w super::Names,
+    ) -> bool {
+        let members = self.room.members.get_mut(base..).unwrap_or_default();
+        let len = members.len();
+        if !ascending {
+            members.sort_unstable();
+            let mut places = members.iter().map(|member| member >> 32);
+            let mut last = places.next();
+            for place in places {
+                if last == Some(place) {
+                    return false;
+                }
+                last = Some(place);
+            }
+        }
+        if FOR == ENCODE {
+            cbor::head(&mut self.room.encoded, Major::Map, len as u64);
+        }
+        for at in base..base + len {
+            let Some(&member) = self.room.members.get(at) else { return false };
+            #[expect(clippy::cast_possible_truncation, reason = "its two halves")]
+            let (rank, name) = ((member >> 32) as u32, member as u32);
+            let Some(property) = names.ranked(rank) else { return false };
+            if FOR == ENCODE {
+                self.room.encoded.extend_from_slice(&property.encoded);
+            }
+            if !self.value::<FOR>(name + 1, property.rule) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Walks members of any names.
+    fn members<const FOR: u8>(
+        &mut self,
+        index: u32,
+        len: u32,
+        mut walk: impl FnMut(&mut Self, &str, u32) -> bool,
+    ) -> bool {
+        let mut keys: Vec<NameKey> = Vec::with_capacity(len as usize);
+        let mut name = index + 1;
+        for _ in 0..len {
+            keys.push(self.document.name_key(name));
+            name = self.document.entry(name + 1).next;
+        }
+        if self.document.sort_names(&mut keys).is_some() {
+            return false;
+        }
+        if FOR == ENCODE {
+            cbor::head(&mut self.room.encoded, Major::Map, len.into());
+        }
+        let document = self.document;
+        for key in keys {
+            let text = document.text(document.entry(key.name));
+            if FOR == ENCODE {
+                cbor::text(&mut self.room.encoded, text);
+            }
+            if !walk(self, text, key.name + 1) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// A value of which nothing is asked but that its members have different names.
+    fn any<const FOR: u8>(&mut self, index: u32) -> bool {
+        if FOR == ASK {
+            return true;
+        }
+        let entry = self.document.entry(index);
+        match entry.kind {
+            Kind::Null => self.byte::<FOR>(cbor::NULL),
+            Kind::True => self.byte::<FOR>(cbor::TRUE),
+            Kind::False => self.byte::<FOR>(cbor::FALSE),
+            Kind::Number => {
+                if FOR == ENCODE {
+                    let number = Number::from_literal(self.document.text(entry));
+                    cbor::number(&mut self.room.encoded, number);
+                }
+                true
+            }
+            Kind::Plain | Kind::Escaped => {
+                if FOR == ENCODE {
+                    cbor::text(&mut self.room.encoded, self.document.text(entry));
+                }
+                true
+            }
+            Kind::Array => {
+                if FOR == ENCODE {
+                    cbor::head(&mut self.room.encoded, Major::Array, entry.len.into());
+                }
+                self.elements::<FOR>(index, entry.len, ANYTHING)
+            }
+            Kind::Object => self.members::<FOR>(index, entry.len, |walk, _, value| walk.any::<FOR>(value)),
+        }
+    }
+
+    fn in_place(&mut self, index: u32, rule: &'w Rule) -> bool {
+        rule.in_place.iter().all(|in_place| match in_place {
+            InPlace::Also(rule) => self.value::<ASK>(index, *rule),
+            InPlace::Any(rules) => rules.iter().any(|rule| self.value::<ASK>(index, *rule)),
+            InPlace::One(rules) => {
+                rules.iter().filter(|rule| self.value::<ASK>(index, **rule)).take(2).count() == 1
+            }
+            InPlace::Not(rule) => !self.value::<ASK>(index, *rule),
+            InPlace::If(condition, then, otherwise) => {
+                let rule = if self.value::<ASK>(index, *condition) { then } else { otherwise };
+                self.value::<ASK>(index, *rule)
+            }
+        })
+    }
+}
+
+fn within(number: usize, (least, most): (usize, usize)) -> bool {
+    least <= number && number <= most
+}
