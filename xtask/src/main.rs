@@ -5,6 +5,7 @@ mod bench;
 mod component;
 mod demo;
 mod features;
+mod fuzz;
 mod process;
 mod suite;
 mod toolchain;
@@ -48,6 +49,14 @@ enum Task {
         /// What to measure
         subject: bench::Subject,
     },
+    /// Look for inputs that the gate and another reading judge differently
+    Fuzz {
+        /// One target only
+        target: Option<fuzz::Target>,
+        /// How long each target runs
+        #[arg(long, default_value_t = 600)]
+        seconds: u32,
+    },
     /// Make sure that WebAssembly can be built here
     Setup,
 }
@@ -90,6 +99,7 @@ fn perform(task: &Task) -> Result<()> {
             Ok(())
         }
         Task::Bench { subject } => bench::run(&workspace, *subject),
+        Task::Fuzz { target, seconds } => fuzz::run(&workspace, *target, *seconds),
         Task::Setup => {
             for target in [Target::Unknown, Target::Wasip2] {
                 toolchain::ensure(&workspace, target)?;
