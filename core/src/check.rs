@@ -179,11 +179,11 @@ impl PreparedSchema {
     ///
     /// Why it does not pass, with every violation up to [`limits::VIOLATIONS`].
     pub fn check<'p>(&self, payload: &'p [u8], options: CheckOptions) -> Result<Checked<'p>, Rejection> {
-        self.pass(payload, options, |document, id, digest| Checked {
+        self.pass(payload, options, Task::Encode, |document, id, digest| Checked {
             id,
             name: self.display_name(document),
             important_fields: self.important_fields(document),
-            digest,
+            digest: digest(),
         })
     }
 
@@ -197,10 +197,10 @@ impl PreparedSchema {
         payload: &'p [u8],
         options: CheckOptions,
     ) -> Result<CheckedItem<'p>, Rejection> {
-        self.pass(payload, options, |document, id, digest| CheckedItem {
+        self.pass(payload, options, Task::Encode, |document, id, digest| CheckedItem {
             id,
             name: self.display_name(document),
-            digest,
+            digest: digest(),
             range: 0..payload.len(),
         })
     }
@@ -212,45 +212,34 @@ impl PreparedSchema {
     ///
     /// As [`check`](Self::check).
     pub fn validate(&self, payload: &[u8], options: CheckOptions) -> Result<(), Rejection> {
-        within_limit(payload, limits::RESOURCE_BYTES)?;
-        match self.quickly(payload, Task::Judge, |_, _, _| ()) {
-            Some(()) => Ok(()),
-            None => self.judge_fully(payload, options, |_, _| ()),
-        }
+        self.pass(payload, options, Task::Judge, |_, _, _| ())
     }
 
     fn pass<'p, T>(
         &self,
         payload: &'p [u8],
         options: CheckOptions,
-        read: impl Fn(&Document<'p>, Cow<'p, str>, Digest) -> T,
+        task: Task,
+        read: impl Fn(&Document<'p>, Cow<'p, str>, &dyn Fn() -> Digest) -> T,
     ) -> Result<T, Rejection> {
         within_limit(payload, limits::RESOURCE_BYTES)?;
-        let quick = self.quickly(payload, Task::Encode, |document, id, room| {
-            read(document, id, Digest::of_bytes(&room.encoded))
-        });
-        match quick {
-            Some(passed) => Ok(passed),
-            None => self.judge_fully(payload, options, |document, id| {
-                read(document, id, Digest::of(document.root()))
-            }),
-        }
-    }
-
-    /// The quick yes to one resource, and what `read` makes of it.
-    fn quickly<'p, T>(
-        &self,
-        payload: &'p [u8],
-        task: Task,
-        read: impl FnOnce(&Document<'p>, Cow<'p, str>, &Room) -> T,
-    ) -> Option<T> {
-        let acceptor = self.acceptor()?;
         desk::with(|document, room| {
-            if !document.fill_quickly(payload) {
-                return None;
+            let mut sorted = false;
+            if let Some(acceptor) = self.acceptor()
+                && document.fill_quickly(payload)
+            {
+                if let Some(id) = self.quick_id(acceptor, document, task, room) {
+                    return Ok(read(document, id, &|| Digest::of_bytes(&room.encoded)));
+                }
+                sorted = document.sort_members();
             }
-            let id = self.quick_id(acceptor, document, task, room)?;
-            Some(read(document, id, room))
+            if !sorted {
+                *document = Document::parse(payload)?;
+            }
+            match self.judge(document) {
+                Ok(id) => Ok(read(document, id, &|| Digest::of(document.root()))),
+                Err(refused) => Err(Rejection::Invalid(self.violations(document, refused, options, None))),
+            }
         })
     }
 
@@ -268,20 +257,6 @@ impl PreparedSchema {
             return None;
         }
         self.id(document)
-    }
-
-    /// Reads and judges one resource, and says why it does not pass.
-    fn judge_fully<'p, T>(
-        &self,
-        payload: &'p [u8],
-        options: CheckOptions,
-        read: impl FnOnce(&Document<'p>, Cow<'p, str>) -> T,
-    ) -> Result<T, Rejection> {
-        let document = Document::parse(payload)?;
-        match self.judge(&document) {
-            Ok(id) => Ok(read(&document, id)),
-            Err(refused) => Err(Rejection::Invalid(self.violations(&document, refused, options, None))),
-        }
     }
 
     /// Checks a bulk: an array of resources, no two with the same id.

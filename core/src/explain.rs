@@ -275,15 +275,19 @@ fn nearest<'n>(name: &str, known: &BTreeSet<&'n str>) -> Option<&'n str> {
     if name.len() > LONGEST {
         return None;
     }
-    let length = name.chars().count();
     let folded = name.to_lowercase();
+    let length = folded.chars().count();
+    // A typing slip or two, fewer in short names.
+    let most = (name.chars().count() / 3).min(2);
     known
         .iter()
         .filter(|other| other.len() <= LONGEST)
         .take(MOST)
-        .map(|other| (strsim::osa_distance(&folded, &other.to_lowercase()), *other))
-        // A typing slip or two, fewer in short names.
-        .filter(|&(distance, _)| distance <= (length / 3).min(2))
+        .map(|other| (*other, other.to_lowercase()))
+        // Each character more or less is a slip by itself.
+        .filter(|(_, lower)| lower.chars().count().abs_diff(length) <= most)
+        .map(|(other, lower)| (strsim::osa_distance(&folded, &lower), other))
+        .filter(|&(distance, _)| distance <= most)
         .min()
         .map(|(_, other)| other)
 }

@@ -81,7 +81,7 @@ fn same(node: Node<'_>, tree: &Tree) {
                 node.member(name).map_or_else(|| missing(name), |found| alike(found, expected));
             }
             let mut sorted: Vec<_> = members.iter().collect();
-            sorted.sort_by(|(a, _), (b, _)| a.as_bytes().cmp(b.as_bytes()));
+            sorted.sort_by_key(|(name, _)| (name.len(), name.as_bytes().to_vec()));
             assert_eq!(node.sorted_members().count(), sorted.len());
             for ((name, found), (expected_name, expected)) in node.sorted_members().zip(sorted) {
                 assert_eq!(name, expected_name, "the order of names");

@@ -1,6 +1,7 @@
 //! A second reading of a JSON text, without the gate's parser: serde_json for the grammar, and what it
 //! does not say (names twice, literals, nesting, exact numbers, the digest) worked out naively.
 
+use ciborium::value::{Integer, Value as Cbor};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -48,49 +49,28 @@ impl Tree {
         members.iter().filter(move |(other, _)| other == name).map(|(_, value)| value)
     }
 
-    /// BLAKE3 of what `core/src/digest.md` says of this value.
+    /// BLAKE3 of what `core/src/digest.md` says of this value, in somebody else's CBOR.
     pub(crate) fn digest(&self) -> [u8; 32] {
-        let mut bytes = vec![1];
-        self.encode(&mut bytes);
+        let mut bytes = vec![2];
+        assert!(ciborium::into_writer(&self.to_cbor(), &mut bytes).is_ok(), "CBOR has no such value");
         *blake3::hash(&bytes).as_bytes()
     }
 
-    fn encode(&self, out: &mut Vec<u8>) {
-        let length = |length: usize| (length as u64).to_be_bytes();
+    fn to_cbor(&self) -> Cbor {
         match self {
-            Self::Null => out.push(b'n'),
-            Self::Bool(false) => out.push(b'f'),
-            Self::Bool(true) => out.push(b't'),
+            Self::Null => Cbor::Null,
+            Self::Bool(boolean) => Cbor::Bool(*boolean),
             Self::Number { literal, .. } => match number(literal) {
-                Number::Integer(integer) => {
-                    out.push(b'i');
-                    out.extend(integer.to_be_bytes());
-                }
-                Number::Double(double) => {
-                    out.push(b'd');
-                    out.extend(double.to_be_bytes());
-                }
+                Number::Integer(integer) => Integer::try_from(integer).map_or(Cbor::Null, Cbor::Integer),
+                Number::Double(double) => Cbor::Float(double),
             },
-            Self::Text(text) => {
-                out.push(b's');
-                out.extend(length(text.len()));
-                out.extend(text.bytes());
-            }
-            Self::Array(elements) => {
-                out.push(b'a');
-                out.extend(length(elements.len()));
-                elements.iter().for_each(|element| element.encode(out));
-            }
+            Self::Text(text) => Cbor::Text(text.clone()),
+            Self::Array(elements) => Cbor::Array(elements.iter().map(Self::to_cbor).collect()),
             Self::Object(members) => {
                 let mut members: Vec<_> = members.iter().collect();
-                members.sort_by(|(a, _), (b, _)| a.as_bytes().cmp(b.as_bytes()));
-                out.push(b'o');
-                out.extend(length(members.len()));
-                for (name, value) in members {
-                    out.extend(length(name.len()));
-                    out.extend(name.bytes());
-                    value.encode(out);
-                }
+                members.sort_by_key(|(name, _)| (name.len(), name.as_bytes().to_vec()));
+                let member = |(name, value): &(String, Self)| (Cbor::Text(name.clone()), value.to_cbor());
+                Cbor::Map(members.into_iter().map(member).collect())
             }
         }
     }

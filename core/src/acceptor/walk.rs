@@ -276,11 +276,7 @@ impl<'w> Walk<'w, '_> {
         mut walk: impl FnMut(&mut Self, &str, u32) -> bool,
     ) -> bool {
         let mut keys: Vec<NameKey> = Vec::with_capacity(len as usize);
-        let mut name = index + 1;
-        for _ in 0..len {
-            keys.push(self.document.name_key(name));
-            name = self.document.entry(name + 1).next;
-        }
+        self.document.name_keys(index, len, &mut keys);
         if self.document.sort_names(&mut keys).is_some() {
             return false;
         }

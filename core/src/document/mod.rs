@@ -219,7 +219,7 @@ pub(crate) struct NameKey {
 
 impl Document<'_> {
     #[inline(always)]
-    pub(crate) fn name_key(&self, name: u32) -> NameKey {
+    fn name_key(&self, name: u32) -> NameKey {
         let text = self.text(self.entry(name)).as_bytes();
         let first = match text.first_chunk::<8>() {
             Some(chunk) => u64::from_be_bytes(*chunk) >> 16,
@@ -230,6 +230,16 @@ impl Document<'_> {
                 .fold(0, |first, (&byte, shift)| first | u64::from(byte) << shift),
         };
         NameKey { prefix: (text.len().min(0xffff) as u64) << 48 | first, name }
+    }
+
+    /// The names of an object's members, in the document's order.
+    pub(crate) fn name_keys(&self, object: u32, len: u32, keys: &mut Vec<NameKey>) {
+        keys.clear();
+        let mut name = object + 1;
+        for _ in 0..len {
+            keys.push(self.name_key(name));
+            name = self.entry(name + 1).next;
+        }
     }
 
     /// Sorts the names of one object's members. Of two that are the same, returns the later one; of

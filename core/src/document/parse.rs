@@ -122,6 +122,29 @@ impl<'s> Document<'s> {
         self.fill(bytes, limits::DEPTH, Members::AsRead).is_ok()
     }
 
+    /// Sorts the members of a document that was read without sorting. `false` if two members of an
+    /// object have the same name.
+    pub(crate) fn sort_members(&mut self) -> bool {
+        let mut keys = Vec::new();
+        for own in 0..self.entries.len() {
+            let own = small(own);
+            let entry = self.entry(own);
+            if entry.kind != Kind::Object {
+                continue;
+            }
+            self.name_keys(own, entry.len, &mut keys);
+            if self.sort_names(&mut keys).is_some() {
+                return false;
+            }
+            let at = small(self.order.len());
+            self.order.extend(keys.iter().map(|key| key.name));
+            if let Some(entry) = self.entries.get_mut(own as usize) {
+                entry.at = at;
+            }
+        }
+        true
+    }
+
     fn fill(&mut self, bytes: &'s [u8], depth: usize, members: Members) -> Parsed<()> {
         let mut parser = Parser::new(bytes, depth, members)?;
         self.begin(parser.source);
@@ -169,10 +192,7 @@ impl<'s> Items<'s> {
         if self.done {
             return Ok(None);
         }
-        self.step(document).map_err(|mut fault| {
-            fault.path.push(Step::Index(self.count));
-            fault.locate(self.bytes)
-        })
+        self.step(document).map_err(|fault| fault.locate(self.bytes))
     }
 
     fn step(&mut self, document: &mut Document<'s>) -> Parsed<Option<Range<usize>>> {
@@ -185,7 +205,7 @@ impl<'s> Items<'s> {
         }
         document.begin(parser.source);
         let start = parser.at;
-        parser.value(document, 0)?;
+        parser.value(document, 0).map_err(|fault| fault.inside(Step::Index(self.count)))?;
         self.count += 1;
         Ok(Some(start..parser.at))
     }
@@ -535,12 +555,7 @@ impl<'s> Parser<'s> {
     /// Appends the order of an object's members, and refuses two of the same name.
     fn sort_members(&mut self, document: &mut Document<'s>, own: usize, len: u32) -> Parsed<u32> {
         let at = document.order.len();
-        self.keys.clear();
-        let mut name = small(own + 1);
-        for _ in 0..len {
-            self.keys.push(document.name_key(name));
-            name = document.entry(name + 1).next;
-        }
+        document.name_keys(small(own), len, &mut self.keys);
         match document.sort_names(&mut self.keys) {
             None => {
                 document.order.extend(self.keys.iter().map(|key| key.name));
