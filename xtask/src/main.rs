@@ -44,10 +44,7 @@ enum Task {
         artefact: Option<Artefact>,
     },
     /// Measure against peers, in one run, one line a case
-    Bench {
-        /// What to measure
-        subject: bench::Subject,
-    },
+    Bench(bench::Bench),
     /// Make sure that WebAssembly can be built here
     Setup,
 }
@@ -89,7 +86,7 @@ fn perform(task: &Task) -> Result<()> {
             }
             Ok(())
         }
-        Task::Bench { subject } => bench::run(&workspace, *subject),
+        Task::Bench(bench) => bench::run(&workspace, bench),
         Task::Setup => {
             for target in [Target::Unknown, Target::Wasip2] {
                 toolchain::ensure(&workspace, target)?;
