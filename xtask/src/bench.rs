@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::workspace::Workspace;
-use crate::{artefacts, component, process};
+use crate::{component, process};
 
 /// What can be measured.
 #[derive(Clone, Copy, ValueEnum)]
@@ -54,7 +54,7 @@ fn core(workspace: &Workspace, bench: &Bench) -> Result<()> {
 fn edge(workspace: &Workspace) -> Result<()> {
     let shipped = component::shipped(workspace)?;
     let noop = component::build(workspace, "tidegate-noop")?;
-    let module = component::optimised_module(workspace, &artefacts::guest_as(workspace, "component")?)?;
+    let module = component::optimised_guest(workspace, "component")?;
     let mut command = program_of(workspace, "edge", "edge");
     command.arg("--component").arg(shipped);
     command.arg("--noop").arg(noop);
