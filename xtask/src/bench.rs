@@ -1,12 +1,13 @@
 //! `cargo xtask bench`: builds what is measured as it is shipped, and measures it.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::workspace::Workspace;
-use crate::{component, process};
+use crate::{component, process, tools};
 
 /// What can be measured.
 #[derive(Clone, Copy, ValueEnum)]
@@ -15,6 +16,8 @@ enum Subject {
     Core,
     /// The Spin component, beside one that does nothing
     Edge,
+    /// The core as WebAssembly in Node.js and Chromium, beside `JSON.parse` and Ajv
+    Js,
 }
 
 /// What to measure, and how long.
@@ -32,10 +35,11 @@ pub(crate) struct Bench {
 pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
     match bench.subject {
         Subject::Core => core(workspace, bench),
-        Subject::Edge if bench.filter.is_some() || bench.turn_ms.is_some() => {
-            bail!("`edge` is measured whole: it takes neither a filter nor `--turn-ms`")
+        _ if bench.filter.is_some() || bench.turn_ms.is_some() => {
+            bail!("only `core` takes a filter and `--turn-ms`; the others are measured whole")
         }
         Subject::Edge => edge(workspace),
+        Subject::Js => js(workspace),
     }
 }
 
@@ -60,6 +64,28 @@ fn edge(workspace: &Workspace) -> Result<()> {
     command.arg("--noop").arg(noop);
     command.arg("--module").arg(module);
     process::run(&mut command)
+}
+
+fn js(workspace: &Workspace) -> Result<()> {
+    let module = component::optimised_guest(workspace, "web")?;
+    let cases = cases(workspace)?;
+    let program = workspace.root.join("bench/js");
+    tools::npm_packages(&program)?;
+    let mut command = Command::new("node");
+    command.arg(program.join("run.mjs")).args([module, cases]);
+    if let Some(chromium) = tools::chromium() {
+        command.arg(chromium);
+    } else {
+        println!("skipped: Chromium; there is none on the PATH (Debian's package is `chromium`)");
+    }
+    process::run(&mut command)
+}
+
+/// Writes down what the core is measured with, and gives the directory.
+fn cases(workspace: &Workspace) -> Result<PathBuf> {
+    let directory = workspace.target.join("xtask/cases");
+    process::run(program_of(workspace, "core", "cases").arg(&directory))?;
+    Ok(directory)
 }
 
 /// A program of the benchmarks, built with what this subject needs and no more.
