@@ -6,7 +6,12 @@
 #![forbid(unsafe_code)]
 
 pub mod data;
+#[cfg(feature = "edge")]
 pub mod load;
 pub mod measure;
+#[cfg(feature = "edge")]
 pub mod module;
+#[cfg(feature = "core")]
+pub mod native;
+#[cfg(feature = "edge")]
 pub mod site;

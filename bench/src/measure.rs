@@ -31,19 +31,48 @@ pub fn in_turn(
     Ok(Compared { ours: median(first), peer: median(second) })
 }
 
+/// One side of a comparison: what it takes in one turn.
+pub type Side<'s> = Box<dyn FnMut() -> Result<f64> + 's>;
+
+/// Runs all sides in turn, so often, and takes the median of what each gives, in their order.
+///
+/// # Errors
+///
+/// The first one of any.
+pub fn all_in_turn(rounds: usize, sides: &mut [Side<'_>]) -> Result<Vec<f64>> {
+    let mut found = vec![Vec::new(); sides.len()];
+    for _ in 0..rounds {
+        for (side, found) in sides.iter_mut().zip(&mut found) {
+            found.push(side()?);
+        }
+    }
+    Ok(found.into_iter().map(median).collect())
+}
+
 /// The seconds that one call takes, from as many calls as fit into `time`.
+///
+/// The clock is read after more and more calls, as reading it takes a good part of what a short call
+/// takes.
 ///
 /// # Errors
 ///
 /// The first one of the calls.
 pub fn seconds_each(time: Duration, mut call: impl FnMut() -> Result<()>) -> Result<f64> {
     let begun = Instant::now();
-    let mut calls = 0_u32;
-    while calls == 0 || begun.elapsed() < time {
-        call()?;
-        calls += 1;
+    let (mut calls, mut batch) = (0_u32, 1_u32);
+    loop {
+        for _ in 0..batch {
+            call()?;
+        }
+        calls += batch;
+        let elapsed = begun.elapsed();
+        if elapsed >= time {
+            return Ok(elapsed.as_secs_f64() / f64::from(calls));
+        }
+        if elapsed < time / 8 {
+            batch *= 2;
+        }
     }
-    Ok(begun.elapsed().as_secs_f64() / f64::from(calls))
 }
 
 /// The seconds that one call takes.
@@ -72,6 +101,12 @@ pub fn line(name: &str, compared: Compared, peer: &str, unit: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_side_keeps_its_place() {
+        let mut sides: Vec<Side<'_>> = vec![Box::new(|| Ok(1.0)), Box::new(|| Ok(2.0)), Box::new(|| Ok(3.0))];
+        assert_eq!(all_in_turn(3, &mut sides).unwrap(), [1.0, 2.0, 3.0]);
+    }
 
     #[test]
     fn the_median_counts_and_both_get_their_turns() {

@@ -1,32 +1,97 @@
 //! `cargo xtask bench`: builds what is measured as it is shipped, and measures it.
 
-use anyhow::Result;
-use clap::ValueEnum;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
 
 use crate::workspace::Workspace;
-use crate::{artefacts, component, process};
+use crate::{component, process, tools};
 
 /// What can be measured.
 #[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum Subject {
+enum Subject {
+    /// The core natively, beside what a user would write without it and beside parsers
+    Core,
     /// The Spin component, beside one that does nothing
     Edge,
+    /// The core as WebAssembly in Node.js and Chromium, beside `JSON.parse` and Ajv
+    Js,
 }
 
-pub(crate) fn run(workspace: &Workspace, subject: Subject) -> Result<()> {
-    match subject {
+/// What to measure, and how long.
+#[derive(Args)]
+pub(crate) struct Bench {
+    /// What to measure
+    subject: Subject,
+    /// Only the cases whose names hold this (`core`)
+    filter: Option<String>,
+    /// How long one turn of a side takes, in milliseconds (`core`)
+    #[arg(long)]
+    turn_ms: Option<u64>,
+}
+
+pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
+    match bench.subject {
+        Subject::Core => core(workspace, bench),
+        _ if bench.filter.is_some() || bench.turn_ms.is_some() => {
+            bail!("only `core` takes a filter and `--turn-ms`; the others are measured whole")
+        }
         Subject::Edge => edge(workspace),
+        Subject::Js => js(workspace),
     }
+}
+
+fn core(workspace: &Workspace, bench: &Bench) -> Result<()> {
+    for program in ["core", "core-mimalloc"] {
+        let mut command = program_of(workspace, "core", program);
+        command.args(&bench.filter);
+        if let Some(turn) = bench.turn_ms {
+            command.arg("--turn-ms").arg(turn.to_string());
+        }
+        process::run(&mut command)?;
+    }
+    Ok(())
 }
 
 fn edge(workspace: &Workspace) -> Result<()> {
     let shipped = component::shipped(workspace)?;
     let noop = component::build(workspace, "tidegate-noop")?;
-    let module = component::optimised_module(workspace, &artefacts::guest_as(workspace, "component")?)?;
-    let mut command =
-        workspace.cargo(["run", "--release", "--package", "tidegate-bench", "--bin", "edge", "--"]);
+    let module = component::optimised_guest(workspace, "component")?;
+    let mut command = program_of(workspace, "edge", "edge");
     command.arg("--component").arg(shipped);
     command.arg("--noop").arg(noop);
     command.arg("--module").arg(module);
     process::run(&mut command)
+}
+
+fn js(workspace: &Workspace) -> Result<()> {
+    let module = component::optimised_guest(workspace, "web")?;
+    let cases = cases(workspace)?;
+    let program = workspace.root.join("bench/js");
+    tools::npm_packages(&program)?;
+    let mut command = Command::new("node");
+    command.arg(program.join("run.mjs")).args([module, cases]);
+    if let Some(chromium) = tools::chromium() {
+        command.arg(chromium);
+    } else {
+        println!("skipped: Chromium; there is none on the PATH (Debian's package is `chromium`)");
+    }
+    process::run(&mut command)
+}
+
+/// Writes down what the core is measured with, and gives the directory.
+fn cases(workspace: &Workspace) -> Result<PathBuf> {
+    let directory = workspace.target.join("xtask/cases");
+    process::run(program_of(workspace, "core", "cases").arg(&directory))?;
+    Ok(directory)
+}
+
+/// A program of the benchmarks, built with what this subject needs and no more.
+fn program_of(workspace: &Workspace, feature: &str, program: &str) -> Command {
+    let mut command =
+        workspace.cargo(["run", "--release", "--package", "tidegate-bench", "--no-default-features"]);
+    command.args(["--features", feature, "--bin", program, "--"]);
+    command
 }

@@ -52,9 +52,8 @@ fn optimised(workspace: &Workspace, built: &Path, place: &Path) -> Result<()> {
     let scratch = workspace.target.join("xtask/component");
     fs::create_dir_all(&scratch)?;
     let component = fs::read(built).with_context(|| format!("`{}`", built.display()))?;
-    // Optimising takes half a minute; what it was made from tells whether it has to be done again.
     let made_from = scratch.join("made-from.wasm");
-    if place.is_file() && fs::read(&made_from).is_ok_and(|before| before == component) {
+    if is_made_from(place, &made_from, &component) {
         return Ok(());
     }
     let small = with_modules(&component, |number, module| optimise(workspace, &scratch, number, module))?;
@@ -68,13 +67,24 @@ fn optimised(workspace: &Workspace, built: &Path, place: &Path) -> Result<()> {
     Ok(fs::write(made_from, component)?)
 }
 
-/// Optimises a module as those of the component are, and gives the path of what comes out.
-pub(crate) fn optimised_module(workspace: &Workspace, module: &Path) -> Result<PathBuf> {
-    let scratch = workspace.target.join("xtask/module");
+/// Builds the guest module by a profile, optimises it as the component's modules are, and gives its
+/// path.
+pub(crate) fn optimised_guest(workspace: &Workspace, profile: &str) -> Result<PathBuf> {
+    let built = artefacts::guest_as(workspace, profile)?;
+    let scratch = workspace.target.join("xtask/guest").join(profile);
     fs::create_dir_all(&scratch)?;
-    let place = scratch.join("module.wasm");
-    fs::write(&place, optimise(workspace, &scratch, 0, &fs::read(module)?)?)?;
+    let (module, made_from) = (fs::read(built)?, scratch.join("made-from.wasm"));
+    let place = scratch.join("tidegate.wasm");
+    if !is_made_from(&place, &made_from, &module) {
+        fs::write(&place, optimise(workspace, &scratch, 0, &module)?)?;
+        fs::write(made_from, module)?;
+    }
     Ok(place)
+}
+
+/// Whether what is at `place` was made from this. Optimising takes half a minute.
+fn is_made_from(place: &Path, made_from: &Path, source: &[u8]) -> bool {
+    place.is_file() && fs::read(made_from).is_ok_and(|before| before == source)
 }
 
 /// The component with each of its own modules replaced by what `change` makes of it.

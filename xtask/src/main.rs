@@ -45,10 +45,7 @@ enum Task {
         artefact: Option<Artefact>,
     },
     /// Measure against peers, in one run, one line a case
-    Bench {
-        /// What to measure
-        subject: bench::Subject,
-    },
+    Bench(bench::Bench),
     /// Look for inputs that the gate and another reading judge differently
     Fuzz {
         /// One target only
@@ -98,7 +95,7 @@ fn perform(task: &Task) -> Result<()> {
             }
             Ok(())
         }
-        Task::Bench { subject } => bench::run(&workspace, *subject),
+        Task::Bench(bench) => bench::run(&workspace, bench),
         Task::Fuzz { target, seconds } => fuzz::run(&workspace, *target, *seconds),
         Task::Setup => {
             for target in [Target::Unknown, Target::Wasip2] {

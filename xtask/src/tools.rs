@@ -1,10 +1,12 @@
-//! The programs that check licences and spelling, and the one that makes WebAssembly small.
+//! The programs that check licences and spelling, the one that makes WebAssembly small, and what the
+//! benchmark of the browser needs.
 //!
-//! Of the former, one on the PATH is taken as it is. Otherwise cargo builds it once, into the build
-//! directory, which takes about two minutes a program on two cores. The latter comes from npm, at
+//! Of the first, one on the PATH is taken as it is. Otherwise cargo builds it once, into the build
+//! directory, which takes about two minutes a program on two cores. The second comes from npm, at
 //! one version, so that the same sources give the same artefact everywhere.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -51,13 +53,53 @@ pub(crate) fn wasm_opt(workspace: &Workspace) -> Result<PathBuf> {
     let program = home.join("node_modules").join(package).join("bin/wasm-opt");
     if !program.is_file() {
         eprintln!("setup: installing {package} {version} from npm, for wasm-opt");
-        std::fs::create_dir_all(&home)?;
+        fs::create_dir_all(&home)?;
         let mut command = Command::new("npm");
         command.args(["install", "--silent", "--no-audit", "--no-fund", "--no-save", "--prefix"]).arg(&home);
         process::run(command.arg(format!("{package}@{version}")))
             .context("wasm-opt is needed, from npm; npm comes with Node.js")?;
     }
     Ok(program)
+}
+
+/// Installs the npm packages that the lock file of a directory names, unless they are there.
+pub(crate) fn npm_packages(directory: &Path) -> Result<()> {
+    let lock = fs::read(directory.join("package-lock.json"))?;
+    let installed = directory.join("node_modules/.installed-from");
+    if fs::read(&installed).is_ok_and(|before| before == lock) {
+        return Ok(());
+    }
+    eprintln!("setup: installing the npm packages of {}", directory.display());
+    let mut command = Command::new("npm");
+    // None of them has to run anything of its own to be installed.
+    command.args(["ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(directory);
+    process::run(&mut command).context("npm comes with Node.js")?;
+    Ok(fs::write(installed, lock)?)
+}
+
+/// The Chromium of this machine, which apt installs if it may.
+pub(crate) fn chromium() -> Option<PathBuf> {
+    let found = || ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(on_path);
+    found().or_else(|| {
+        let root = process::text(Command::new("id").arg("-u")).is_ok_and(|user| user.trim_end() == "0");
+        if root {
+            eprintln!("setup: installing chromium from Debian");
+            let apt = |arguments: &[&str]| {
+                let mut command = Command::new("apt-get");
+                process::succeeds(command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+            };
+            let install = ["install", "--yes", "--no-install-recommends", "chromium"];
+            // The lists may be missing, as in a container image, or too old.
+            let _ = apt(&install) || (apt(&["update"]) && apt(&install));
+        }
+        found()
+    })
+}
+
+/// Where the PATH has a program of that name.
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|directory| directory.join(name)).find(|program| program.is_file())
 }
 
 /// Checks licences, bans and sources of all dependencies, and known vulnerabilities.
