@@ -5,6 +5,7 @@ mod bench;
 mod component;
 mod demo;
 mod features;
+mod instructions;
 mod process;
 mod suite;
 mod toolchain;
