@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 pub mod data;
+#[cfg(feature = "core")]
+pub mod kubernetes;
 #[cfg(feature = "edge")]
 pub mod load;
 pub mod measure;

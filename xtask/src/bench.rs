@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::workspace::Workspace;
-use crate::{component, process, tools};
+use crate::{component, instructions, process, tools};
 
 /// What can be measured.
 #[derive(Clone, Copy, ValueEnum)]
@@ -52,7 +52,9 @@ fn core(workspace: &Workspace, bench: &Bench) -> Result<()> {
         }
         process::run(&mut command)?;
     }
-    Ok(())
+    let program = format!("core{}", std::env::consts::EXE_SUFFIX);
+    let program = workspace.target.join("release").join(program);
+    instructions::run(workspace, &program, bench.filter.as_deref())
 }
 
 fn edge(workspace: &Workspace) -> Result<()> {

@@ -6,6 +6,7 @@ mod component;
 mod demo;
 mod features;
 mod fuzz;
+mod instructions;
 mod process;
 mod suite;
 mod toolchain;

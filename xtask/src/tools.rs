@@ -1,9 +1,10 @@
 //! The programs that check licences and spelling, the one that makes WebAssembly small, and what the
-//! benchmark of the browser needs.
+//! benchmarks need.
 //!
 //! Of the first, one on the PATH is taken as it is. Otherwise cargo builds it once, into the build
 //! directory, which takes about two minutes a program on two cores. The second comes from npm, at
-//! one version, so that the same sources give the same artefact everywhere.
+//! one version, so that the same sources give the same artefact everywhere. The others are taken from
+//! the PATH, or from Debian's packages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,8 +12,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::process;
 use crate::workspace::Workspace;
+use crate::{process, toolchain};
 
 /// A program that cargo installs.
 struct Tool {
@@ -100,6 +101,59 @@ pub(crate) fn chromium() -> Option<PathBuf> {
 fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|directory| directory.join(name)).find(|program| program.is_file())
+}
+
+/// Valgrind, as it is installed or as it was unpacked.
+pub(crate) struct Valgrind {
+    /// The directory of the package's files, if it is not installed.
+    unpacked: Option<PathBuf>,
+}
+
+impl Valgrind {
+    const PROGRAM: &str = "usr/bin/valgrind";
+
+    /// A command that takes valgrind's arguments.
+    pub(crate) fn command(&self) -> Command {
+        let Some(directory) = &self.unpacked else { return Command::new("valgrind") };
+        let mut command = Command::new(directory.join(Self::PROGRAM));
+        // Where it looks for its tools otherwise is fixed.
+        command.env("VALGRIND_LIB", directory.join("usr/libexec/valgrind"));
+        command
+    }
+}
+
+/// Finds valgrind, or unpacks it from Debian's package; says how to get it where neither can be done.
+pub(crate) fn valgrind(workspace: &Workspace) -> Option<Valgrind> {
+    let works = |valgrind: &Valgrind| {
+        process::succeeds(valgrind.command().args([
+            "--quiet",
+            "--tool=callgrind",
+            "--callgrind-out-file=/dev/null",
+            "true",
+        ]))
+    };
+    let installed = Valgrind { unpacked: None };
+    if works(&installed) {
+        return Some(installed);
+    }
+    let directory = workspace.target.join("tools/valgrind");
+    let unpacked = Valgrind { unpacked: Some(directory.clone()) };
+    if works(&unpacked) {
+        return Some(unpacked);
+    }
+    let unpack = || {
+        let tree = toolchain::debian_program(workspace, "valgrind", Path::new(Valgrind::PROGRAM))?;
+        std::fs::create_dir_all(workspace.target.join("tools"))?;
+        std::fs::rename(tree, &directory)?;
+        anyhow::Ok(())
+    };
+    let reason = match unpack() {
+        Ok(()) if works(&unpacked) => return Some(unpacked),
+        Ok(()) => "the one from Debian's package does not run here".to_owned(),
+        Err(error) => format!("{error:#}"),
+    };
+    println!("skipped: instructions; valgrind is not here ({reason}); on Debian, `apt-get install valgrind`");
+    None
 }
 
 /// Checks licences, bans and sources of all dependencies, and known vulnerabilities.

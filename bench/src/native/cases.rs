@@ -1,11 +1,15 @@
 //! What is checked, by which schema, and that everybody who is measured says the same of it.
 
-use anyhow::{Result, anyhow, ensure};
+use std::hint::black_box;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use clap::ValueEnum;
 use tidegate_core::{CheckOptions, PreparedSchema};
 
 use super::peers::Boon;
 use super::stack::Stack;
 use crate::data::{self, EMPLOYEE_SCHEMA};
+use crate::kubernetes;
 
 const MEBIBYTE: usize = 1024 * 1024;
 
@@ -38,10 +42,15 @@ impl Case {
 }
 
 /// All of them.
+///
+/// # Errors
+///
+/// A schema cannot be made.
 pub fn all() -> Result<Vec<Case>> {
     let employee = || EMPLOYEE_SCHEMA.to_owned();
     Ok(vec![
         Case::new("employee", employee(), data::employee(1).to_string()),
+        Case::new("kubernetes", kubernetes::deployment_schema()?, kubernetes::deployment().to_string()),
         Case::new("document-1MiB", data::catalogue_schema().to_string(), data::catalogue(MEBIBYTE)),
         Case::new("bulk-1MiB", employee(), data::employees(MEBIBYTE)).bulk(),
         Case::new("bulk-4MiB", employee(), data::employees(4 * MEBIBYTE)).bulk(),
@@ -73,10 +82,29 @@ pub struct Ready {
     pub boon: Boon,
 }
 
+/// Who does all of the work.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Worker {
+    /// Tidegate's core
+    Ours,
+    /// What a user would write
+    Stack,
+}
+
 /// What one side says of a payload: the ids of what passes, or how many faults there are.
 type Verdict = std::result::Result<Vec<String>, usize>;
 
 impl Ready {
+    /// The case of that name.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or as [`new`](Self::new).
+    pub fn named(name: &str) -> Result<Self> {
+        let case = all()?.into_iter().find(|case| case.name == name);
+        Self::new(case.with_context(|| format!("there is no case {name}"))?)
+    }
+
     /// Sets everybody up, and sees to it that they agree.
     ///
     /// # Errors
@@ -94,6 +122,17 @@ impl Ready {
         Ok(ready)
     }
 
+    /// Checks the payload once, and drops what comes of it.
+    pub fn work(&self, worker: Worker) {
+        let (bytes, options) = (black_box(self.bytes()), CheckOptions::default());
+        match (worker, self.case.bulk) {
+            (Worker::Ours, true) => drop(black_box(self.schema.check_bulk(bytes, options))),
+            (Worker::Ours, false) => drop(black_box(self.schema.check(bytes, options))),
+            (Worker::Stack, true) => drop(black_box(self.stack.check_bulk(bytes))),
+            (Worker::Stack, false) => drop(black_box(self.stack.check(bytes))),
+        }
+    }
+
     /// The payload.
     pub fn bytes(&self) -> &[u8] {
         self.case.payload.as_bytes()
@@ -109,9 +148,9 @@ impl Ready {
         let checked = if self.case.bulk {
             self.schema
                 .check_bulk(self.bytes(), options)
-                .map(|items| items.into_iter().map(|item| item.id).collect())
+                .map(|items| items.into_iter().map(|item| item.id.into_owned()).collect())
         } else {
-            self.schema.check(self.bytes(), options).map(|checked| vec![checked.id])
+            self.schema.check(self.bytes(), options).map(|checked| vec![checked.id.into_owned()])
         };
         checked.map_err(|rejection| rejection.violations().len())
     }

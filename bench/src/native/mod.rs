@@ -4,19 +4,19 @@
 //! `stack` does as much. Throughput is in bytes of payload, so a ratio above 1 is faster.
 
 pub mod cases;
+pub mod growth;
 pub mod peers;
 pub mod stack;
 
 use std::hint::black_box;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Parser;
-use tidegate_core::CheckOptions;
 use tidegate_core::document::Document;
 
 use crate::measure::{Compared, Side, all_in_turn, line, seconds_each};
-use cases::Ready;
+use cases::{Ready, Worker};
 use peers::SimdJson;
 
 /// How often each side of a case has its turn.
@@ -30,9 +30,23 @@ pub struct Arguments {
     /// How long one turn of a side takes, in milliseconds
     #[arg(long, default_value_t = 50)]
     turn_ms: u64,
+    /// Measure nothing, only work on this case: for a tool that counts instructions
+    #[arg(long, requires_all = ["times", "side"])]
+    count: Option<String>,
+    /// How often
+    #[arg(long)]
+    times: Option<usize>,
+    /// Who works
+    #[arg(long)]
+    side: Option<Worker>,
 }
 
 impl Arguments {
+    #[cfg(test)]
+    fn brief(filter: &str) -> Self {
+        Self { filter: Some(filter.to_owned()), turn_ms: 0, count: None, times: None, side: None }
+    }
+
     fn wants(&self, name: &str) -> bool {
         self.filter.as_deref().is_none_or(|filter| name.contains(filter))
     }
@@ -46,9 +60,12 @@ impl Arguments {
 ///
 /// # Errors
 ///
-/// Two sides do not agree, or a line of arguments is not understood.
+/// Two sides do not agree, or there is no such case.
 pub fn run() -> Result<()> {
     let arguments = Arguments::parse();
+    if let (Some(case), Some(times), Some(side)) = (&arguments.count, arguments.times, arguments.side) {
+        return count(case, times, side);
+    }
     for case in cases::all()? {
         let parse = format!("{}-parse", case.name);
         if arguments.wants(case.name) || arguments.wants(&parse) {
@@ -56,7 +73,8 @@ pub fn run() -> Result<()> {
             compare(&arguments, &ready)?;
         }
     }
-    Ok(())
+    rejected_over_accepted(&arguments)?;
+    growth::run(&arguments)
 }
 
 /// The cases once more, in a program with another allocator.
@@ -69,7 +87,10 @@ pub fn run_with_allocator(peer: &str) -> Result<()> {
     for case in cases::all()? {
         if arguments.wants(case.name) {
             let ready = Ready::new(case)?;
-            let sides = vec![("ours", ours(&arguments, &ready)), (peer, stack(&arguments, &ready))];
+            let sides = vec![
+                ("ours", whole(&arguments, &ready, Worker::Ours)),
+                (peer, whole(&arguments, &ready, Worker::Stack)),
+            ];
             throughput(ready.case.name, ready.bytes().len(), sides)?;
         }
     }
@@ -81,7 +102,10 @@ fn compare(arguments: &Arguments, ready: &Ready) -> Result<()> {
     let turn = arguments.turn();
     let (mut simd_json, mut other) = (SimdJson::new(bytes.len()), SimdJson::new(bytes.len()));
     if arguments.wants(name) {
-        let mut sides = vec![("ours", ours(arguments, ready)), ("stack", stack(arguments, ready))];
+        let mut sides = vec![
+            ("ours", whole(arguments, ready, Worker::Ours)),
+            ("stack", whole(arguments, ready, Worker::Stack)),
+        ];
         if ready.case.accepted {
             let boon = || ready.boon.passing(bytes, bulk).map(|passing| _ = black_box(passing));
             sides.push(("boon", side(turn, boon)));
@@ -108,34 +132,38 @@ fn compare(arguments: &Arguments, ready: &Ready) -> Result<()> {
     Ok(())
 }
 
-fn ours<'r>(arguments: &Arguments, ready: &'r Ready) -> Side<'r> {
-    let (schema, bytes, options) = (&ready.schema, ready.bytes(), CheckOptions::default());
-    if ready.case.bulk {
-        side(arguments.turn(), move || {
-            _ = black_box(schema.check_bulk(bytes, options));
-            Ok(())
-        })
-    } else {
-        side(arguments.turn(), move || {
-            _ = black_box(schema.check(bytes, options));
-            Ok(())
-        })
+/// What a payload with one fault takes, against the same without it.
+fn rejected_over_accepted(arguments: &Arguments) -> Result<()> {
+    const NAME: &str = "rejected-over-accepted";
+    if !arguments.wants(NAME) {
+        return Ok(());
     }
+    let (rejected, accepted) = (Ready::named("rejected-1")?, Ready::named("employee")?);
+    let mut sides = [whole(arguments, &rejected, Worker::Ours), whole(arguments, &accepted, Worker::Ours)];
+    let times = all_in_turn(ROUNDS, &mut sides)?;
+    let [ours, peer] = <[f64; 2]>::try_from(times).ok().context("two sides take two times")?;
+    line(NAME, Compared { ours: ours * 1e6, peer: peer * 1e6 }, "employee", "µs");
+    Ok(())
 }
 
-fn stack<'r>(arguments: &Arguments, ready: &'r Ready) -> Side<'r> {
-    let (stack, bytes) = (&ready.stack, ready.bytes());
-    if ready.case.bulk {
-        side(arguments.turn(), move || {
-            _ = black_box(stack.check_bulk(bytes));
-            Ok(())
-        })
-    } else {
-        side(arguments.turn(), move || {
-            _ = black_box(stack.check(bytes));
-            Ok(())
-        })
+/// Works on a case so often, and prints how many resources that were.
+///
+/// What one of them takes is the difference of two runs by the difference of what they print: what
+/// every run does once drops out.
+fn count(case: &str, times: usize, worker: Worker) -> Result<()> {
+    let ready = Ready::named(case)?;
+    for _ in 0..times {
+        ready.work(worker);
     }
+    println!("{}", times * ready.resources());
+    Ok(())
+}
+
+fn whole<'r>(arguments: &Arguments, ready: &'r Ready, worker: Worker) -> Side<'r> {
+    side(arguments.turn(), move || {
+        ready.work(worker);
+        Ok(())
+    })
 }
 
 fn side<'s>(turn: Duration, mut call: impl FnMut() -> Result<()> + 's) -> Side<'s> {

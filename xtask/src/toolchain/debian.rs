@@ -34,6 +34,13 @@ pub(super) fn install_libc(target: Target, place: &Path, scratch: &Path) -> Resu
     copy_into_place(&tree, place, &[])
 }
 
+/// Unpacks a program's package, and gives the directory of its files.
+pub(super) fn unpack_program(package: &str, program: &Path, scratch: &Path) -> Result<PathBuf> {
+    let file = Mirror::configured()?.find(package, None, program, scratch)?;
+    let depth = program.components().count();
+    Ok(file.ancestors().nth(depth).context("the package has no root")?.to_owned())
+}
+
 /// The Debian mirror of this machine.
 struct Mirror {
     address: String,
@@ -68,7 +75,7 @@ impl Mirror {
                 eprintln!("setup: unpacking {package} {version}");
                 let found = apt.unpack(package, &version)?.join(path);
                 // An older one may be without it.
-                if found.is_dir() {
+                if found.exists() {
                     return Ok(found);
                 }
             }

@@ -130,6 +130,12 @@ pub(crate) fn ensure(workspace: &Workspace, target: Target) -> Result<Toolchain>
     Ok(Toolchain { standard_library: StandardLibrary::FromSource, libc, ..installed })
 }
 
+/// Unpacks the Debian package `package` for `program` in it, installing nothing, and gives the directory
+/// of its files.
+pub(crate) fn debian_program(workspace: &Workspace, package: &str, program: &Path) -> Result<PathBuf> {
+    debian::unpack_program(package, program, &workspace.target.join("xtask/debian"))
+}
+
 /// The rustc that cargo uses here.
 struct Rust {
     sysroot: PathBuf,
