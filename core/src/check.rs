@@ -6,7 +6,6 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use crate::acceptor::{Acceptor, Room, Task};
 use crate::desk;
 use crate::digest::Digest;
 use crate::document::{Document, Items, JsonText, Node, ParseError, ParseErrorKind, Type};
@@ -16,6 +15,7 @@ use crate::pointer::Pointer;
 use crate::problem::Code;
 use crate::schema::{PreparedSchema, RESERVED_MEMBER, RESOURCE_KEYWORD, Segment, quoted};
 use crate::violation::{Violation, ViolationCode, Violations};
+use tidegate_document::acceptor::{Acceptor, Room, Task};
 
 /// How a check reports.
 #[derive(Debug, Clone, Copy, Default)]

@@ -4,8 +4,8 @@
 
 use std::cell::RefCell;
 
-use crate::acceptor::Room;
 use crate::document::{Buffers, Document};
+use tidegate_document::acceptor::Room;
 
 /// What stays at most, in bytes: enough for documents of some ten kilobytes.
 const KEPT: usize = 256 * 1024;

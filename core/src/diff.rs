@@ -163,13 +163,6 @@ fn is_leaf(node: Node<'_>) -> bool {
     node.is_empty()
 }
 
-impl PartialEq for Node<'_> {
-    /// Whether both are the same value of the same document.
-    fn eq(&self, other: &Self) -> bool {
-        self.ordinal() == other.ordinal() && std::ptr::eq(self.source_of(), other.source_of())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -3,12 +3,12 @@
 //! The numbers are part of the product's contract: the hosts, the documentation and the OpenAPI
 //! description read them from here.
 
+pub use tidegate_document::limits::{DEPTH, POINTER_BYTES, QUOTED_BYTES};
+
 /// The largest resource, in bytes of its JSON text.
 pub const RESOURCE_BYTES: usize = 1024 * 1024;
 /// The largest bulk request, in bytes.
 pub const BULK_BYTES: usize = 4 * 1024 * 1024;
-/// The deepest nesting of arrays and objects in a resource.
-pub const DEPTH: usize = 128;
 /// The longest id, in Unicode characters.
 pub const ID_CHARS: usize = 1000;
 /// The most violations reported for one resource.
@@ -26,10 +26,6 @@ pub const SCHEMA_DEPTH: usize = 64;
 pub const SCHEMA_COST: u64 = 10_000;
 /// The compiled size of one regular expression, in bytes.
 pub const PATTERN_BYTES: usize = 256 * 1024;
-/// The longest pointer in a report, in bytes; a longer one is cut to the nearest ancestor.
-pub const POINTER_BYTES: usize = 1000;
-/// The longest piece of an author's text (a name, a pattern) in a message, in bytes.
-pub const QUOTED_BYTES: usize = 100;
 /// The most bytes that the list of differing fields of one change takes.
 pub const FIELDS_BYTES: usize = 64 * 1024;
 

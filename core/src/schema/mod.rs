@@ -4,6 +4,7 @@
 //! compiles what a check needs: the validator, the paths to id, name and important fields, the
 //! columns. It is the expensive step; a prepared schema is kept and used for many payloads.
 
+mod acceptor;
 mod admission;
 mod declared;
 mod graph;
@@ -16,17 +17,17 @@ use std::borrow::Cow;
 use jsonschema::Validator;
 use serde::Serialize;
 use serde_json::Value;
+use tidegate_document::acceptor::Acceptor;
 
-use crate::acceptor::Acceptor;
 use crate::digest::Digest;
 use crate::document::{Document, GateJson, JsonText, Node, ParseErrorKind, Type};
 use crate::limits;
 use crate::pointer::Pointer;
 use crate::violation::codes;
 
-pub(crate) use admission::{validator, validators};
+pub(crate) use admission::validator;
 pub(crate) use declared::Declared;
-pub(crate) use graph::{Applicator, Graph, Schema, SchemaId};
+pub(crate) use graph::Graph;
 pub(crate) use path::{Path, Segment};
 use resource::Resource;
 
@@ -174,7 +175,7 @@ impl PreparedSchema {
             columns: declared::columns(&graph),
             open_objects: declared::open_objects(&graph).iter().map(Pointer::fragment).collect(),
             effective,
-            acceptor: Acceptor::compile(root, &graph),
+            acceptor: acceptor::compile(root, &graph),
             validator,
             graph,
             resource,

@@ -144,7 +144,7 @@ fn digest() -> String {
          in strings and the spelling of numbers (`1230.0`, `1230`, `1.23e3`) make no difference, everything \
          else does. It is the same on every host, and can be computed anywhere:",
     );
-    let definition = blocks(include_str!("../digest.md"));
+    let definition = blocks(crate::digest::DEFINITION);
     let example = Digest::of_text(b"{}").map(|digest| rich(&format!("The digest of `{{}}` is `{digest}`.")));
     format!("<p id=\"schema-Digest\">{before}</p>\n{definition}<p>{}</p>\n", example.unwrap_or_default())
 }

@@ -145,7 +145,7 @@ fn scalars() -> Vec<Member> {
                 "pattern": "^[0-9a-f]{64}$",
                 "description": format!(
                     "Two resources are the same exactly when their digests are equal.\n\n{}",
-                    include_str!("../../digest.md"),
+                    crate::digest::DEFINITION,
                 ),
             }),
         ),

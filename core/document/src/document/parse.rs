@@ -110,7 +110,8 @@ impl<'s> Document<'s> {
     }
 
     /// Parses one JSON text of at most `depth` levels.
-    pub(crate) fn parse_within(bytes: &'s [u8], depth: usize) -> Result<Self, ParseError> {
+    #[doc(hidden)]
+    pub fn parse_within(bytes: &'s [u8], depth: usize) -> Result<Self, ParseError> {
         let mut document = Document::default();
         document.fill(bytes, depth, Members::Sorted).map_err(|fault| fault.locate(bytes))?;
         Ok(document)
@@ -118,13 +119,15 @@ impl<'s> Document<'s> {
 
     /// Parses one JSON text into this document's buffers, and leaves it open whether two members of
     /// an object have the same name. Says whether there is no other fault.
-    pub(crate) fn fill_quickly(&mut self, bytes: &'s [u8]) -> bool {
+    #[doc(hidden)]
+    pub fn fill_quickly(&mut self, bytes: &'s [u8]) -> bool {
         self.fill(bytes, limits::DEPTH, Members::AsRead).is_ok()
     }
 
     /// Sorts the members of a document that was read without sorting. `false` if two members of an
     /// object have the same name.
-    pub(crate) fn sort_members(&mut self) -> bool {
+    #[doc(hidden)]
+    pub fn sort_members(&mut self) -> bool {
         let mut keys = Vec::new();
         for own in 0..self.entries.len() {
             let own = small(own);
@@ -155,7 +158,8 @@ impl<'s> Document<'s> {
 }
 
 /// The elements of a top-level array, one document each, over one buffer.
-pub(crate) struct Items<'s> {
+#[doc(hidden)]
+pub struct Items<'s> {
     bytes: &'s [u8],
     parser: Parser<'s>,
     count: usize,
@@ -164,13 +168,15 @@ pub(crate) struct Items<'s> {
 
 impl<'s> Items<'s> {
     /// Begins to read an array; `None` if the text holds something else.
-    pub(crate) fn of(bytes: &'s [u8]) -> Result<Option<Self>, ParseError> {
+    #[doc(hidden)]
+    pub fn of(bytes: &'s [u8]) -> Result<Option<Self>, ParseError> {
         Self::read(bytes, Members::Sorted).map_err(|fault| fault.locate(bytes))
     }
 
     /// Likewise, with elements in which two members may have the same name. `None` also where there
     /// is a fault.
-    pub(crate) fn quickly_of(bytes: &'s [u8]) -> Option<Self> {
+    #[doc(hidden)]
+    pub fn quickly_of(bytes: &'s [u8]) -> Option<Self> {
         Self::read(bytes, Members::AsRead).ok().flatten()
     }
 
@@ -185,10 +191,8 @@ impl<'s> Items<'s> {
     }
 
     /// Reads the next element into `document`, and returns the range of its text.
-    pub(crate) fn next_into(
-        &mut self,
-        document: &mut Document<'s>,
-    ) -> Result<Option<Range<usize>>, ParseError> {
+    #[doc(hidden)]
+    pub fn next_into(&mut self, document: &mut Document<'s>) -> Result<Option<Range<usize>>, ParseError> {
         if self.done {
             return Ok(None);
         }

@@ -14,6 +14,9 @@ use std::str::FromStr;
 use crate::cbor::{self, Major};
 use crate::document::{Document, Node, Number, Type};
 
+/// How a digest is made, in Markdown.
+pub const DEFINITION: &str = include_str!("digest.md");
+
 /// A resource's digest. It prints as 64 hexadecimal digits.
 ///
 /// ```
@@ -51,7 +54,7 @@ impl Digest {
     }
 
     /// The plain BLAKE3 hash of bytes: of an encoding, or of a schema's text, whose spelling matters.
-    pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
+    pub fn of_bytes(bytes: &[u8]) -> Self {
         Self(*blake3::hash(bytes).as_bytes())
     }
 

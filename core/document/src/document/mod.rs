@@ -18,10 +18,12 @@ use serde_json::Value;
 
 pub use json::GateJson;
 pub use number::Number;
-pub(crate) use parse::Items;
+#[doc(hidden)]
+pub use parse::Items;
 pub use parse::{ParseError, ParseErrorKind, Position};
 pub use text::JsonText;
-pub(crate) use write::write_string;
+#[doc(hidden)]
+pub use write::write_string;
 
 /// A parsed JSON text.
 ///
@@ -46,14 +48,16 @@ pub struct Document<'s> {
 
 /// A document's buffers, to be used again.
 #[derive(Debug, Default)]
-pub(crate) struct Buffers {
+#[doc(hidden)]
+pub struct Buffers {
     entries: Vec<Entry>,
     unescaped: String,
 }
 
 impl Buffers {
     /// How many bytes they hold on to.
-    pub(crate) fn capacity(&self) -> usize {
+    #[doc(hidden)]
+    pub fn capacity(&self) -> usize {
         self.entries.capacity() * size_of::<Entry>() + self.unescaped.capacity()
     }
 }
@@ -136,12 +140,14 @@ impl Default for Fuel {
 
 impl<'s> Document<'s> {
     /// A document without a text, in these buffers.
-    pub(crate) fn over(Buffers { entries, unescaped }: Buffers) -> Self {
+    #[doc(hidden)]
+    pub fn over(Buffers { entries, unescaped }: Buffers) -> Self {
         Self { entries, unescaped, ..Self::default() }
     }
 
     /// Its buffers.
-    pub(crate) fn into_buffers(self) -> Buffers {
+    #[doc(hidden)]
+    pub fn into_buffers(self) -> Buffers {
         Buffers { entries: self.entries, unescaped: self.unescaped }
     }
 
@@ -181,14 +187,16 @@ impl<'s> Document<'s> {
     }
 
     /// Fills the tank for one evaluation.
-    pub(crate) fn refuel(&self, (fixed, per_value): (u64, u64), explaining: bool) {
+    #[doc(hidden)]
+    pub fn refuel(&self, (fixed, per_value): (u64, u64), explaining: bool) {
         let amount = fixed.saturating_add(per_value.saturating_mul(self.len() as u64));
         self.fuel.left.store(amount, Relaxed);
         self.fuel.explaining.store(explaining, Relaxed);
     }
 
     /// Whether the last evaluation ran out of fuel.
-    pub(crate) fn exhausted(&self) -> bool {
+    #[doc(hidden)]
+    pub fn exhausted(&self) -> bool {
         self.fuel.left.load(Relaxed) == 0
     }
 
@@ -298,7 +306,8 @@ impl std::fmt::Debug for Node<'_> {
 impl<'a> Node<'a> {
     /// The value of that entry.
     #[inline(always)]
-    pub(crate) fn at(document: &'a Document<'_>, index: u32) -> Self {
+    #[doc(hidden)]
+    pub fn at(document: &'a Document<'_>, index: u32) -> Self {
         Self { document, index }
     }
 
@@ -450,13 +459,22 @@ impl<'a> Node<'a> {
     }
 
     /// The document's source; tells one document from another.
-    pub(crate) fn source_of(self) -> *const u8 {
+    #[doc(hidden)]
+    pub fn source_of(self) -> *const u8 {
         std::ptr::from_ref(self.document).cast()
     }
 
     /// Where this value stands in the document's order; values further down have larger numbers.
-    pub(crate) fn ordinal(self) -> u32 {
+    #[doc(hidden)]
+    pub fn ordinal(self) -> u32 {
         self.index
+    }
+}
+
+impl PartialEq for Node<'_> {
+    /// Whether both are the same value of the same document.
+    fn eq(&self, other: &Self) -> bool {
+        self.ordinal() == other.ordinal() && std::ptr::eq(self.source_of(), other.source_of())
     }
 }
 

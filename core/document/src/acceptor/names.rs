@@ -5,7 +5,7 @@ use crate::document::same;
 
 /// Properties in the schema's own order, and their places in the digest's.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub struct Names {
     properties: Vec<Property>,
     /// The places in `properties`, in the digest's order.
     order: Vec<u32>,
@@ -25,7 +25,7 @@ pub(super) struct Property {
 
 impl Names {
     /// From names, each once, with their rules and whether they have to be there.
-    pub(super) fn new(entries: Vec<(String, RuleId, bool)>) -> Self {
+    pub fn new(entries: Vec<(String, RuleId, bool)>) -> Self {
         let mut properties: Vec<_> = entries
             .into_iter()
             .map(|(name, rule, required)| {
@@ -46,11 +46,11 @@ impl Names {
         Self { properties, order }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.properties.is_empty()
     }
 
-    pub(super) fn replace_rules(&mut self, with: impl Fn(RuleId) -> RuleId) {
+    pub fn replace_rules(&mut self, with: impl Fn(RuleId) -> RuleId) {
         for property in &mut self.properties {
             property.rule = with(property.rule);
         }

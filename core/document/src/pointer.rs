@@ -110,7 +110,8 @@ fn unescape(token: &str) -> String {
 
 /// Appends a member's name to a dotted path: `employee`, then `.name`; `['odd name']` where the
 /// shorthand of RFC 9535 §2.5.1.1 does not allow the name.
-pub(crate) fn push_dotted_name(path: &mut String, name: &str) {
+#[doc(hidden)]
+pub fn push_dotted_name(path: &mut String, name: &str) {
     if is_shorthand(name) {
         if !path.is_empty() {
             path.push('.');
@@ -139,12 +140,14 @@ pub(crate) fn push_dotted_name(path: &mut String, name: &str) {
 }
 
 /// Appends an element's index to a dotted path: `tags[2]`.
-pub(crate) fn push_dotted_index(path: &mut String, index: usize) {
+#[doc(hidden)]
+pub fn push_dotted_index(path: &mut String, index: usize) {
     let _ = write!(path, "[{index}]");
 }
 
 /// Whether RFC 9535's `member-name-shorthand` allows the name.
-pub(crate) fn is_shorthand(name: &str) -> bool {
+#[doc(hidden)]
+pub fn is_shorthand(name: &str) -> bool {
     let mut chars = name.chars();
     let first = |c: char| c.is_ascii_alphabetic() || c == '_' || !c.is_ascii();
     chars.next().is_some_and(first) && chars.all(|c| first(c) || c.is_ascii_digit())

@@ -5,7 +5,7 @@
 //! may pass all the same: the validator says.
 
 /// The plain form of a format, if it has one.
-pub(super) fn of(format: &str) -> Option<fn(&[u8]) -> bool> {
+pub fn of(format: &str) -> Option<fn(&[u8]) -> bool> {
     Some(match format {
         "email" => email,
         "date" => date,

@@ -6,7 +6,7 @@ use crate::document::{Document, Entry, Kind, NameKey, Node, Number, Type};
 
 /// What a walk is for.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Task {
+pub enum Task {
     /// Only whether the payload passes.
     Judge,
     /// Its encoding, too.
@@ -15,16 +15,16 @@ pub(crate) enum Task {
 
 /// Buffers of a walk, to be used again.
 #[derive(Debug, Default)]
-pub(crate) struct Room {
+pub struct Room {
     /// What is hashed for the digest.
-    pub(crate) encoded: Vec<u8>,
+    pub encoded: Vec<u8>,
     /// The members of the objects on the way, as places in the digest's order and in the document.
     members: Vec<u64>,
 }
 
 impl Room {
     /// How many bytes the buffers hold on to.
-    pub(crate) fn capacity(&self) -> usize {
+    pub fn capacity(&self) -> usize {
         self.encoded.capacity() + self.members.capacity() * size_of::<u64>()
     }
 }

@@ -63,7 +63,8 @@ impl Node<'_> {
 }
 
 /// Appends a string with JSON's quotes and escapes (RFC 8259 §7), and no more of them than needed.
-pub(crate) fn write_string(string: &str, out: &mut String) {
+#[doc(hidden)]
+pub fn write_string(string: &str, out: &mut String) {
     out.push('"');
     let mut rest = string;
     while let Some(at) = rest.find(|c: char| c < ' ' || c == '"' || c == '\\') {

@@ -77,14 +77,16 @@ impl Serialize for Node<'_> {
 
 impl<'s> Document<'s> {
     /// The text of one of this document's values.
-    pub(crate) fn text_of(&self, node: Node<'_>) -> JsonText<'s> {
+    #[doc(hidden)]
+    pub fn text_of(&self, node: Node<'_>) -> JsonText<'s> {
         let start = self.entry(node.ordinal()).source as usize;
         let rest = self.source.get(start..).unwrap_or_default();
         JsonText(rest.get(..length(rest.as_bytes())).unwrap_or_default().into())
     }
 
     /// One of this document's strings, borrowed from the source where it stands there.
-    pub(crate) fn string(&self, node: Node<'_>) -> Option<Cow<'s, str>> {
+    #[doc(hidden)]
+    pub fn string(&self, node: Node<'_>) -> Option<Cow<'s, str>> {
         let entry = self.entry(node.ordinal());
         match entry.kind {
             Kind::Plain => {

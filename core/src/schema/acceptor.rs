@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::names::Names;
-use super::{ANYTHING, Acceptor, Bounds, InPlace, NOTHING, Rest, Rule, RuleId, TypeSet, plain};
+use tidegate_document::acceptor::{
+    ANYTHING, Acceptor, Bounds, InPlace, NOTHING, Names, Rest, Rule, RuleId, TypeSet, plain,
+};
+
+use super::admission;
+use super::graph::{Applicator, Graph, Schema, SchemaId};
 use crate::document::{Node, Number, Type};
 use crate::explain::locate;
 use crate::pointer::Pointer;
-use crate::schema::{self, Applicator, Graph, Schema, SchemaId};
 
 /// Keywords that the validator knows and the walk does not.
 const OTHERS: [&str; 14] = [
@@ -41,18 +44,16 @@ const SCALARS: [&str; 8] = [
     "pattern",
 ];
 
-impl Acceptor {
-    /// Compiles a schema that has been let in; `None` if it needs the validator.
-    pub(crate) fn compile(root: Node<'_>, graph: &Graph) -> Option<Self> {
-        let mut compiler = Compiler { graph, rests: BTreeMap::new() };
-        let mut rules = Vec::new();
-        for (id, schema) in graph.schemas().iter().enumerate() {
-            rules.push(compiler.rule(id, schema, locate(root, &schema.pointer)?)?);
-        }
-        compiler.leave_rests_to_the_validator(&mut rules)?;
-        skip_references(&mut rules);
-        Some(Self { rules })
+/// Compiles a schema that has been let in; `None` if it needs the validator.
+pub(super) fn compile(root: Node<'_>, graph: &Graph) -> Option<Acceptor> {
+    let mut compiler = Compiler { graph, rests: BTreeMap::new() };
+    let mut rules = Vec::new();
+    for (id, schema) in graph.schemas().iter().enumerate() {
+        rules.push(compiler.rule(id, schema, locate(root, &schema.pointer)?)?);
     }
+    compiler.leave_rests_to_the_validator(&mut rules)?;
+    skip_references(&mut rules);
+    Some(Acceptor::new(rules))
 }
 
 struct Compiler<'g> {
@@ -204,7 +205,7 @@ impl Compiler<'_> {
             .zip(self.rests.values())
             .map(|(number, (scalars, _)): (usize, _)| (number.to_string(), Value::Object(scalars.clone())))
             .collect();
-        let validators = schema::validators(&json!({ "$defs": schemas }))?;
+        let validators = admission::validators(&json!({ "$defs": schemas }))?;
         for (number, (scalars, places)) in self.rests.values().enumerate() {
             let validator = validators.get(&format!("#/$defs/{number}"))?;
             let only_format = scalars.keys().all(|keyword| keyword == "format");
@@ -280,5 +281,197 @@ fn bound(value: Node<'_>) -> Option<i64> {
             i64::try_from(integer).ok().filter(|bound| (-Bounds::LARGEST..=Bounds::LARGEST).contains(bound))
         }
         Number::Double(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Map, json};
+
+    use tidegate_document::acceptor::{Room, Task};
+
+    use super::*;
+    use crate::PreparedSchema;
+    use crate::digest::Digest;
+    use crate::document::Document;
+
+    /// Names that schemas and instances both use.
+    const NAME: &str = "[a-d]|long name [a-b]|_meta";
+
+    fn scalar() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (-3..4_i64).prop_map(Value::from),
+            prop_oneof![Just(0.5), Just(1.0), Just(-0.5), Just(1e300), Just(9_007_199_254_740_993.0)]
+                .prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            prop_oneof!["[ab]{0,4}", "\\PC{0,3}", "[a-c]{1,2}@b\\.c", "2026-1[12]-[0-3]1"]
+                .prop_map(Value::from),
+        ]
+    }
+
+    fn instance() -> impl Strategy<Value = Value> {
+        scalar().prop_recursive(4, 24, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(NAME, inner, 0..5).prop_map(|members| json!(members)),
+            ]
+        })
+    }
+
+    /// One keyword with its value.
+    fn keyword(
+        schema: impl Strategy<Value = Value> + Clone + 'static,
+    ) -> impl Strategy<Value = (&'static str, Value)> {
+        let kind =
+            prop::sample::select(vec!["null", "boolean", "integer", "number", "string", "array", "object"]);
+        let list = prop::collection::vec(schema.clone(), 1..3).prop_map(Value::from);
+        prop_oneof![
+            4 => prop_oneof![
+                kind.clone().prop_map(Value::from),
+                prop::collection::hash_set(kind, 1..4).prop_map(|kinds| json!(kinds)),
+            ].prop_map(|value| ("type", value)),
+            4 => prop::collection::btree_map(NAME, schema.clone(), 0..4).prop_map(|members| {
+                // The reserved member is no one's to declare.
+                let members: Map<_, _> = members.into_iter().filter(|(name, _)| name != "_meta").collect();
+                ("properties", Value::Object(members))
+            }),
+            2 => prop::collection::btree_set("[a-d]", 0..3).prop_map(|names| ("required", json!(names))),
+            2 => schema.clone().prop_map(|schema| ("additionalProperties", schema)),
+            1 => schema.clone().prop_map(|schema| ("unevaluatedProperties", schema)),
+            1 => schema.clone().prop_map(|schema| ("unevaluatedItems", schema)),
+            2 => schema.clone().prop_map(|schema| ("items", schema)),
+            2 => prop_oneof![Just("allOf"), Just("anyOf"), Just("oneOf")].prop_flat_map(move |name| {
+                list.clone().prop_map(move |list| (name, list))
+            }),
+            2 => prop_oneof![Just("not"), Just("if"), Just("then"), Just("else")].prop_flat_map(move |name| {
+                schema.clone().prop_map(move |schema| (name, schema))
+            }),
+            1 => prop_oneof![Just("#/$defs/a"), Just("#/$defs/b"), Just("#")].prop_map(|to| ("$ref", json!(to))),
+            1 => prop::collection::vec(instance(), 1..4).prop_map(|values| ("enum", Value::from(values))),
+            1 => instance().prop_map(|value| ("const", value)),
+            2 => (
+                prop::sample::select(vec!["minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"]),
+                0..4_u64,
+            ).prop_map(|(name, size)| (name, json!(size))),
+            2 => (
+                prop::sample::select(vec!["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]),
+                prop_oneof![Just(json!(0)), Just(json!(1)), Just(json!(0.5)), Just(json!(-1)), Just(json!(u64::MAX))],
+            ),
+            1 => Just(("multipleOf", json!(2))),
+            1 => prop_oneof![Just(json!("email")), Just(json!("date")), Just(json!("unknown"))].prop_map(|format| ("format", format)),
+            1 => Just(("pattern", json!("^a"))),
+            1 => Just(("uniqueItems", json!(false))),
+            1 => Just(("title", json!("a title"))),
+        ]
+    }
+
+    fn sub_schema() -> impl Strategy<Value = Value> {
+        any::<bool>().prop_map(Value::from).boxed().prop_recursive(4, 24, 4, |inner| {
+            prop::collection::vec(keyword(inner), 0..4).prop_map(|keywords| {
+                keywords.into_iter().map(|(keyword, value)| (keyword.to_owned(), value)).collect()
+            })
+        })
+    }
+
+    fn root() -> impl Strategy<Value = Value> {
+        (sub_schema(), sub_schema(), sub_schema()).prop_map(|(root, a, b)| {
+            let mut root = match root {
+                Value::Object(root) => root,
+                _ => Map::new(),
+            };
+            root.insert("type".to_owned(), json!("object"));
+            root.insert("$defs".to_owned(), json!({ "a": a, "b": b }));
+            let properties = root.entry("properties").or_insert_with(|| json!({}));
+            properties["id"] = json!({ "type": "string" });
+            root.insert("resmo".to_owned(), json!({ "id": "id" }));
+            Value::Object(root)
+        })
+    }
+
+    fn object() -> impl Strategy<Value = Value> {
+        prop::collection::btree_map(NAME, instance(), 0..5).prop_map(|mut members| {
+            members.insert("id".to_owned(), json!("1"));
+            json!(members)
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1500))]
+        /// It says yes exactly where the validator says yes to the unlowered schema, and what it
+        /// leaves for the digest is what the digest is made of.
+        #[test]
+        fn agrees_with_the_validator(
+            schema in root(),
+            instances in prop::collection::vec(object(), 1..12),
+        ) {
+            let Ok(prepared) = PreparedSchema::prepare(schema.to_string().as_bytes()) else { return Ok(()) };
+            let Some(acceptor) = prepared.acceptor() else { return Ok(()) };
+            let mut room = Room::default();
+            for instance in instances {
+                let text = instance.to_string();
+                let document = Document::parse(text.as_bytes()).unwrap();
+                let valid = prepared.validator().is_valid(document.root());
+                let mut unsorted = Document::default();
+                prop_assert!(unsorted.fill_quickly(text.as_bytes()));
+                prop_assert_eq!(acceptor.accepts(&unsorted, Task::Judge, &mut room), valid, "{} {}", schema, text);
+                prop_assert_eq!(acceptor.accepts(&unsorted, Task::Encode, &mut room), valid, "{} {}", schema, text);
+                if valid {
+                    prop_assert_eq!(Digest::of_bytes(&room.encoded), Digest::of(document.root()));
+                }
+            }
+        }
+
+        /// Where there are two members of one name, it never says yes.
+        #[test]
+        fn takes_no_name_twice(text in r#"\{"id":"1"(,"[a-d]":(1|"x"|\{"[ab]":1(,"[abc]":\{\})?\}|\[\{"c":0,"[bc]":1\}\])){0,4}\}"#) {
+            let schemas = [
+                json!({ "additionalProperties": true }),
+                json!({ "properties": { "a": true, "b": { "properties": { "a": true } }, "c": { "not": false }, "d": { "anyOf": [true, { "required": ["a"] }] } } }),
+            ];
+            for mut schema in schemas {
+                schema["type"] = json!("object");
+                schema["resmo"] = json!({ "id": "id" });
+                schema["properties"]["id"] = json!({ "type": "string" });
+                let prepared = PreparedSchema::prepare(schema.to_string().as_bytes()).unwrap();
+                let acceptor = prepared.acceptor().unwrap();
+                let mut unsorted = Document::default();
+                prop_assert!(unsorted.fill_quickly(text.as_bytes()));
+                for task in [Task::Judge, Task::Encode] {
+                    let accepts = acceptor.accepts(&unsorted, task, &mut Room::default());
+                    prop_assert_eq!(accepts, Document::parse(text.as_bytes()).is_ok(), "{}", &text);
+                }
+            }
+        }
+    }
+
+    /// How often the property test above has something to say is not left to chance.
+    #[test]
+    fn most_generated_schemas_have_an_acceptor() {
+        use proptest::strategy::ValueTree;
+        use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+        let mut runner = TestRunner::new_with_rng(
+            ProptestConfig::default(),
+            TestRng::deterministic_rng(RngAlgorithm::ChaCha),
+        );
+        let (mut prepared, mut quick, mut yes, mut asked) = (0, 0, 0, 0);
+        for _ in 0..600 {
+            let schema = root().new_tree(&mut runner).unwrap().current();
+            let Ok(schema) = PreparedSchema::prepare(schema.to_string().as_bytes()) else { continue };
+            prepared += 1;
+            let Some(acceptor) = schema.acceptor() else { continue };
+            quick += 1;
+            for _ in 0..8 {
+                let text = object().new_tree(&mut runner).unwrap().current().to_string();
+                let mut document = Document::default();
+                assert!(document.fill_quickly(text.as_bytes()));
+                asked += 1;
+                yes += u32::from(acceptor.accepts(&document, Task::Judge, &mut Room::default()));
+            }
+        }
+        assert!(prepared > 200 && quick * 2 > prepared, "{quick} of {prepared}");
+        assert!(yes * 10 > asked && yes * 10 < asked * 9, "{yes} of {asked}");
     }
 }
