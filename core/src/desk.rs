@@ -17,6 +17,7 @@ thread_local! {
 /// Lends an empty document and room for a walk.
 pub(crate) fn with<'s, T>(work: impl FnOnce(&mut Document<'s>, &mut Room) -> T) -> T {
     let (buffers, mut room) = DESK.take();
+    room.encoded.clear();
     let mut document = Document::over(buffers);
     let done = work(&mut document, &mut room);
     let buffers = document.into_buffers();

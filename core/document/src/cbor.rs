@@ -45,6 +45,50 @@ fn long_head(out: &mut Vec<u8>, major: u8, argument: u64) {
     }
 }
 
+/// A piece of an encoding that is written often.
+#[derive(Debug)]
+pub(crate) struct Short {
+    /// With zeros up to sixteen bytes, as those are copied without a call.
+    bytes: Box<[u8]>,
+    len: usize,
+}
+
+impl From<Vec<u8>> for Short {
+    fn from(mut bytes: Vec<u8>) -> Self {
+        let len = bytes.len();
+        bytes.resize(len.max(16), 0);
+        Self { bytes: bytes.into(), len }
+    }
+}
+
+impl Short {
+    #[inline(always)]
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        copy(out, &self.bytes, self.len);
+    }
+}
+
+/// Appends the first `len` bytes; there may be more of them.
+#[inline(always)]
+fn copy(out: &mut Vec<u8>, bytes: &[u8], len: usize) {
+    match bytes.first_chunk::<16>() {
+        // A constant length is copied without a call.
+        Some(chunk) if len <= 16 => {
+            let end = out.len() + len;
+            out.extend_from_slice(chunk);
+            out.truncate(end);
+        }
+        _ => out.extend_from_slice(bytes.get(..len).unwrap_or_default()),
+    }
+}
+
+/// The text of that many bytes at the beginning of `bytes`.
+#[inline(always)]
+pub(crate) fn text_of(out: &mut Vec<u8>, bytes: &[u8], len: usize) {
+    head(out, Major::Text, len as u64);
+    copy(out, bytes, len);
+}
+
 #[inline(always)]
 pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
     head(out, Major::Text, text.len() as u64);

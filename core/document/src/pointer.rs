@@ -7,7 +7,7 @@ use crate::limits;
 /// A JSON Pointer (RFC 6901), and what reports print: its URI fragment (`#/employee/email`).
 ///
 /// ```
-/// use tidegate_core::pointer::Pointer;
+/// use tidegate_document::pointer::Pointer;
 ///
 /// let pointer = Pointer::root().name("a/b").index(2).name("odd name");
 /// assert_eq!(pointer.as_str(), "/a~1b/2/odd name");

@@ -194,8 +194,8 @@ impl Acceptor {
     }
 
     /// Whether a document that was read without sorting passes for sure: it is valid, and no
-    /// object in it has two members of one name. With [`Task::Encode`], `room` then holds what its
-    /// digest is made of.
+    /// object in it has two members of one name. With [`Task::Encode`], what its digest is made of
+    /// then stands at the end of `room.encoded`.
     pub fn accepts(&self, document: &Document<'_>, task: Task, room: &mut Room) -> bool {
         walk::accepts(self, document, task, room)
     }

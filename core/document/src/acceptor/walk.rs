@@ -1,6 +1,6 @@
 //! The walk: a payload × an acceptor → yes, and the encoding for the digest.
 
-use super::{ANYTHING, Acceptor, InPlace, NOTHING, Object, Rule, RuleId};
+use super::{ANYTHING, Acceptor, InPlace, NOTHING, Names, Object, Rule, RuleId};
 use crate::cbor::{self, Major};
 use crate::document::{Document, Entry, Kind, NameKey, Node, Number, Type};
 
@@ -43,8 +43,9 @@ const ASK: u8 = 2;
 
 pub(super) fn accepts(acceptor: &Acceptor, document: &Document<'_>, task: Task, room: &mut Room) -> bool {
     room.members.clear();
-    room.encoded.clear();
-    room.encoded.push(crate::digest::VERSION);
+    if task == Task::Encode {
+        room.encoded.push(crate::digest::VERSION);
+    }
     let fuel = 1000 + 16 * document.len();
     let mut walk = Walk { acceptor, document, room, fuel, depth: 0 };
     let passes = match task {
@@ -149,22 +150,22 @@ impl<'w> Walk<'w, '_> {
         if !rule.types.has(Type::String) {
             return false;
         }
-        let text = self.document.text(entry);
         if let Some((least, most)) = rule.length {
             // A character has one to four bytes.
-            let sure = text.len() <= most && text.len() / 4 >= least;
-            if !sure && !within(text.chars().count(), (least, most)) {
+            let len = entry.len as usize;
+            let sure = len <= most && len / 4 >= least;
+            if !sure && !within(self.document.text(entry).chars().count(), (least, most)) {
                 return false;
             }
         }
         if let Some(rest) = &rule.rest {
-            let plain = rest.plain.is_some_and(|plain| plain(text.as_bytes()));
+            let plain = rest.plain.is_some_and(|plain| plain(self.document.bytes(entry)));
             if !plain && !(rest.holds)(Node::at(self.document, index)) {
                 return false;
             }
         }
         if FOR == ENCODE {
-            cbor::text(&mut self.room.encoded, text);
+            self.document.encode_text(entry, &mut self.room.encoded);
         }
         true
     }
@@ -186,21 +187,19 @@ impl<'w> Walk<'w, '_> {
 
     fn object<const FOR: u8>(&mut self, index: u32, len: u32, object: &'w Object) -> bool {
         let base = self.room.members.len();
+        let document = self.document;
         let names = &object.names;
-        let (mut name, mut hint, mut required, mut all_known, mut ascending) = (index + 1, 0, 0, true, true);
-        let mut last = None;
+        let (mut name, mut required, mut all_known, mut ascending) = (index + 1, 0, true, true);
+        // One more than the place before.
+        let mut next_rank = 0;
         for _ in 0..len {
-            let text = self.document.text(self.document.entry(name));
-            let found = names.find(text.as_bytes(), hint);
-            let property = found.and_then(|place| names.get(place));
-            let rule = match property {
-                Some(property) => {
-                    hint = found.unwrap_or_default() + 1;
+            let rule = match names.find(document.bytes(document.entry(name))) {
+                Some((rank, property)) => {
                     required += u32::from(property.required);
-                    ascending &= last.is_none_or(|last| last < property.rank);
-                    last = Some(property.rank);
+                    ascending &= next_rank <= rank;
+                    next_rank = rank + 1;
                     if FOR != ASK {
-                        self.room.members.push(u64::from(property.rank) << 32 | u64::from(name));
+                        self.room.members.push(u64::from(rank) << 32 | u64::from(name));
                     }
                     property.rule
                 }
@@ -212,7 +211,7 @@ impl<'w> Walk<'w, '_> {
             if rule == NOTHING || FOR == ASK && !self.value::<ASK>(name + 1, rule) {
                 return false;
             }
-            name = self.document.entry(name + 1).next;
+            name = document.entry(name + 1).next;
         }
         // Who took a place twice is found out below, or elsewhere.
         let passes = required == object.required
@@ -221,8 +220,11 @@ impl<'w> Walk<'w, '_> {
                     self.known_members::<FOR>(base, ascending, names)
                 } else {
                     self.members::<FOR>(index, len, |walk, name, value| {
-                        let rule = names.find(name.as_bytes(), 0).and_then(|place| names.get(place));
-                        walk.value::<FOR>(value, rule.map_or(object.others, |property| property.rule))
+                        let property = names.find(name);
+                        walk.value::<FOR>(
+                            value,
+                            property.map_or(object.others, |(_, property)| property.rule),
+                        )
                     })
                 });
         self.room.members.truncate(base);
@@ -231,24 +233,11 @@ impl<'w> Walk<'w, '_> {
 
     /// Walks members that all have places of their own.
     #[inline(always)]
-    fn known_members<const FOR: u8>(
-        &mut self,
-        base: usize,
-        ascending: bool,
-        names: &'w super::Names,
-    ) -> bool {
+    fn known_members<const FOR: u8>(&mut self, base: usize, ascending: bool, names: &'w Names) -> bool {
         let members = self.room.members.get_mut(base..).unwrap_or_default();
         let len = members.len();
-        if !ascending {
-            members.sort_unstable();
-            let mut places = members.iter().map(|member| member >> 32);
-            let mut last = places.next();
-            for place in places {
-                if last == Some(place) {
-                    return false;
-                }
-                last = Some(place);
-            }
+        if !ascending && !sort(members) {
+            return false;
         }
         if FOR == ENCODE {
             cbor::head(&mut self.room.encoded, Major::Map, len as u64);
@@ -259,7 +248,7 @@ impl<'w> Walk<'w, '_> {
             let (rank, name) = ((member >> 32) as u32, member as u32);
             let Some(property) = names.ranked(rank) else { return false };
             if FOR == ENCODE {
-                self.room.encoded.extend_from_slice(&property.encoded);
+                property.write_name(&mut self.room.encoded);
             }
             if !self.value::<FOR>(name + 1, property.rule) {
                 return false;
@@ -273,7 +262,7 @@ impl<'w> Walk<'w, '_> {
         &mut self,
         index: u32,
         len: u32,
-        mut walk: impl FnMut(&mut Self, &str, u32) -> bool,
+        mut walk: impl FnMut(&mut Self, &[u8], u32) -> bool,
     ) -> bool {
         let mut keys: Vec<NameKey> = Vec::with_capacity(len as usize);
         self.document.name_keys(index, len, &mut keys);
@@ -285,11 +274,11 @@ impl<'w> Walk<'w, '_> {
         }
         let document = self.document;
         for key in keys {
-            let text = document.text(document.entry(key.name));
+            let entry = document.entry(key.name);
             if FOR == ENCODE {
-                cbor::text(&mut self.room.encoded, text);
+                document.encode_text(entry, &mut self.room.encoded);
             }
-            if !walk(self, text, key.name + 1) {
+            if !walk(self, document.bytes(entry), key.name + 1) {
                 return false;
             }
         }
@@ -315,7 +304,7 @@ impl<'w> Walk<'w, '_> {
             }
             Kind::Plain | Kind::Escaped => {
                 if FOR == ENCODE {
-                    cbor::text(&mut self.room.encoded, self.document.text(entry));
+                    self.document.encode_text(entry, &mut self.room.encoded);
                 }
                 true
             }
@@ -343,6 +332,28 @@ impl<'w> Walk<'w, '_> {
             }
         })
     }
+}
+
+/// Sorts members by their places; `false` if two have the same.
+#[inline(always)]
+fn sort(members: &mut [u64]) -> bool {
+    const FEW: usize = 20;
+    if members.len() > FEW {
+        members.sort_unstable();
+    } else {
+        for end in 1..members.len() {
+            let mut at = end;
+            while let Some([before, member]) = at.checked_sub(1).and_then(|first| members.get_mut(first..=at))
+            {
+                if *before <= *member {
+                    break;
+                }
+                std::mem::swap(before, member);
+                at -= 1;
+            }
+        }
+    }
+    members.is_sorted_by(|one, other| one >> 32 < other >> 32)
 }
 
 fn within(number: usize, (least, most): (usize, usize)) -> bool {

@@ -16,6 +16,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use serde_json::Value;
 
+use crate::cbor;
+
 pub use json::GateJson;
 pub use number::Number;
 #[doc(hidden)]
@@ -28,7 +30,7 @@ pub use write::write_string;
 /// A parsed JSON text.
 ///
 /// ```
-/// use tidegate_core::document::Document;
+/// use tidegate_document::document::Document;
 ///
 /// let document = Document::parse(br#"{"salary": 1230.0}"#).unwrap();
 /// let salary = document.root().member("salary").unwrap();
@@ -184,6 +186,21 @@ impl<'s> Document<'s> {
             _ => None,
         }
         .unwrap_or_default()
+    }
+
+    /// Appends a string's or a name's encoding for the digest.
+    #[inline(always)]
+    pub(crate) fn encode_text(&self, entry: Entry, out: &mut Vec<u8>) {
+        let text = if entry.kind == Kind::Escaped { &self.unescaped } else { self.source };
+        let rest = text.as_bytes().get(entry.at as usize..).unwrap_or_default();
+        cbor::text_of(out, rest, entry.len as usize);
+    }
+
+    /// A string's or a name's bytes.
+    #[inline(always)]
+    pub(crate) fn bytes(&self, entry: Entry) -> &[u8] {
+        let text = if entry.kind == Kind::Escaped { &self.unescaped } else { self.source };
+        text.as_bytes().get(entry.at as usize..entry.at as usize + entry.len as usize).unwrap_or_default()
     }
 
     /// Fills the tank for one evaluation.

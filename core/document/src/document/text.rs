@@ -12,7 +12,7 @@ use super::{Document, Kind, Node, Number, Type, scan};
 /// It serialises as the value it holds, its members in their own order.
 ///
 /// ```
-/// use tidegate_core::document::JsonText;
+/// use tidegate_document::document::JsonText;
 ///
 /// let text = JsonText::from(&serde_json::json!({"a": [1, null]}));
 /// assert_eq!(text.as_str(), r#"{"a":[1,null]}"#);
