@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 /// The schema of the worked example.
 pub const EMPLOYEE_SCHEMA: &str = include_str!("../../examples/data/employee.schema.json");
 
-/// An employee of about 150 bytes.
+/// An employee of about 210 bytes.
 pub fn employee(number: usize) -> Value {
     json!({
         "employeeId": format!("{number:06}"),
@@ -14,6 +14,9 @@ pub fn employee(number: usize) -> Value {
             "username": format!("employee{number}"),
             "email": format!("employee{number}@example.com"),
         },
+        "createdAt": format!("2026-01-{:02}", 1 + number % 28),
+        "department": "Research",
+        "manager": format!("{:06}", number / 8),
         "salary": 1000 + number % 5000,
         "active": !number.is_multiple_of(7),
     })

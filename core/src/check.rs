@@ -144,9 +144,6 @@ impl From<ParseError> for Rejection {
     }
 }
 
-/// How many items of a bulk wait for their digests.
-const HASHED_AT_ONCE: usize = 32;
-
 fn within_limit(payload: &[u8], limit: usize) -> Result<(), Rejection> {
     if payload.len() > limit { Err(too_long(limit, None)) } else { Ok(()) }
 }
@@ -239,7 +236,7 @@ impl PreparedSchema {
             if !sorted {
                 *document = Document::parse(payload)?;
             }
-            match self.judge(document) {
+            match self.judge(document, sorted) {
                 Ok(id) => Ok(read(document, id, &|| Digest::of(document.root()))),
                 Err(refused) => Err(Rejection::Invalid(self.violations(document, refused, options, None))),
             }
@@ -273,46 +270,62 @@ impl PreparedSchema {
         options: CheckOptions,
     ) -> Result<Vec<CheckedItem<'p>>, Rejection> {
         within_limit(payload, limits::BULK_BYTES)?;
-        match self.bulk_quickly(payload) {
-            Some(items) => Ok(items),
-            None => self.bulk_fully(payload, options),
-        }
+        self.bulk_quickly(payload, options).unwrap_or_else(|| self.bulk_fully(payload, options))
     }
 
-    /// The quick yes to a bulk: all of its items pass for sure, and no two have the same id.
-    fn bulk_quickly<'p>(&self, payload: &'p [u8]) -> Option<Vec<CheckedItem<'p>>> {
+    /// Checks a bulk item by item, each quickly if it can be. `None` where that decides nothing.
+    fn bulk_quickly<'p>(
+        &self,
+        payload: &'p [u8],
+        options: CheckOptions,
+    ) -> Option<Result<Vec<CheckedItem<'p>>, Rejection>> {
         let acceptor = self.acceptor()?;
         let mut items = Items::quickly_of(payload)?;
         let mut checked: Vec<CheckedItem<'p>> = Vec::new();
+        let mut refused_ids = Vec::new();
+        let mut faults = Violations::default();
         desk::with(|document, room| {
-            // Where the encodings end that are not hashed yet; several are hashed faster than one.
-            let mut ends = Vec::with_capacity(HASHED_AT_ONCE);
-            let mut digests = Vec::with_capacity(HASHED_AT_ONCE);
-            let mut hash = |checked: &mut Vec<CheckedItem<'p>>, room: &mut Room, ends: &mut Vec<usize>| {
-                Digest::of_encodings(&room.encoded, ends, |digest| digests.push(digest));
-                let first = checked.len() - ends.len();
-                for (item, digest) in checked.iter_mut().skip(first).zip(digests.drain(..)) {
-                    item.digest = digest;
-                }
-                room.encoded.clear();
-                ends.clear();
-            };
+            let mut pending = Pending::default();
             while let Some(range) = items.next_into(document).ok()? {
                 if range.len() > limits::RESOURCE_BYTES {
                     return None;
                 }
-                let id = self.quick_id(acceptor, document, Task::Encode, room)?;
-                let name = self.display_name(document);
-                checked.push(CheckedItem { id, name, digest: Digest::ZERO, range });
-                ends.push(room.encoded.len());
-                if ends.len() == HASHED_AT_ONCE {
-                    hash(&mut checked, room, &mut ends);
+                if let Some(id) = self.quick_id(acceptor, document, Task::Encode, room) {
+                    let name = self.display_name(document);
+                    checked.push(CheckedItem { id, name, digest: Digest::ZERO, range });
+                    pending.add(&mut checked, room);
+                    continue;
+                }
+                // Half an encoding may have been written.
+                pending.hash(&mut checked, room);
+                if !document.sort_members() {
+                    return None;
+                }
+                let index = checked.len() + faults.invalid_items;
+                let room_for_more = faults.list.len() < limits::BULK_FAULTS;
+                match self.judge(document, room_for_more) {
+                    Ok(id) => {
+                        let (name, digest) = (self.display_name(document), Digest::of(document.root()));
+                        checked.push(CheckedItem { id, name, digest, range });
+                    }
+                    Err(refused) => {
+                        faults.invalid_items += 1;
+                        refused_ids.extend(self.id(document));
+                        if room_for_more {
+                            faults.add(self.violations(document, refused, options, Some(index)));
+                        } else {
+                            faults.truncated = true;
+                        }
+                    }
                 }
             }
-            hash(&mut checked, room, &mut ends);
+            pending.hash(&mut checked, room);
             Some(())
         })?;
-        different_ids(&checked).then_some(checked)
+        if !all_different(checked.iter().map(|item| &item.id).chain(&refused_ids)) {
+            return None;
+        }
+        Some(if faults.invalid_items > 0 { Err(Rejection::Invalid(faults)) } else { Ok(checked) })
     }
 
     /// Reads and judges a bulk, and says why it does not pass.
@@ -338,7 +351,7 @@ impl PreparedSchema {
             if range.len() > limits::RESOURCE_BYTES {
                 return Err(too_long(limits::RESOURCE_BYTES, Some(index)));
             }
-            let judged = self.judge(&document);
+            let judged = self.judge(&document, false);
             // An item that is invalid otherwise has an id all the same.
             let id = match &judged {
                 Ok(id) => Some(id.clone()),
@@ -371,9 +384,16 @@ impl PreparedSchema {
         if faults.invalid_items > 0 { Err(Rejection::Invalid(faults)) } else { Ok(checked) }
     }
 
-    /// The first phase: a plain yes, with the id, or no.
-    fn judge<'p>(&self, document: &Document<'p>) -> Result<Cow<'p, str>, Refused> {
+    /// The first phase: a plain yes, with the id, or no. Where the answer is `probably` no, the
+    /// reasons are asked for at once.
+    fn judge<'p>(&self, document: &Document<'p>, probably: bool) -> Result<Cow<'p, str>, Refused> {
         let root = document.root();
+        if probably
+            && let Some(findings) = explain::explain_at_once(self, document)
+            && !findings.is_empty()
+        {
+            return Err(Refused::Found(findings));
+        }
         document.refuel(limits::VALIDATION_FUEL, false);
         let valid = self.validator().is_valid(root);
         if document.exhausted() {
@@ -398,7 +418,9 @@ impl PreparedSchema {
         item: Option<usize>,
     ) -> Violations {
         let root = document.root();
+        let complex = matches!(refused, Refused::TooComplex);
         let mut findings = match refused {
+            Refused::Found(findings) => findings,
             Refused::TooComplex => vec![Finding::new(
                 Pointer::root(),
                 Pointer::root(),
@@ -411,10 +433,7 @@ impl PreparedSchema {
         if root.member(RESERVED_MEMBER).is_some() {
             explain::reserved(&mut findings);
         }
-        if root.kind() == Type::Object
-            && !matches!(refused, Refused::TooComplex)
-            && self.id(document).is_none()
-        {
+        if root.kind() == Type::Object && !complex && self.id(document).is_none() {
             self.missing_id(root, &mut findings);
         }
         explain::sort(root, &mut findings);
@@ -479,8 +498,10 @@ impl PreparedSchema {
 }
 
 /// Why the first phase said no.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum Refused {
+    /// For these reasons, which may not be all.
+    Found(Vec<Finding>),
     Invalid {
         /// It passes the schema; something else is wrong.
         valid: bool,
@@ -497,14 +518,46 @@ impl Violations {
     }
 }
 
-/// Whether no two items have the same id.
-fn different_ids(items: &[CheckedItem<'_>]) -> bool {
+/// The items of a bulk whose encodings wait for being hashed: several are hashed faster than one.
+#[derive(Default)]
+struct Pending {
+    /// Where their encodings end.
+    ends: Vec<usize>,
+}
+
+impl Pending {
+    const MOST: usize = 32;
+
+    /// Has the last item wait for its digest, which is made of what was encoded last.
+    fn add(&mut self, checked: &mut [CheckedItem<'_>], room: &mut Room) {
+        self.ends.push(room.encoded.len());
+        if self.ends.len() == Self::MOST {
+            self.hash(checked, room);
+        }
+    }
+
+    /// Gives the items that wait their digests, and empties the room.
+    fn hash(&mut self, checked: &mut [CheckedItem<'_>], room: &mut Room) {
+        let first = checked.len() - self.ends.len();
+        let mut waiting = checked.iter_mut().skip(first);
+        Digest::of_encodings(&room.encoded, &self.ends, |digest| {
+            if let Some(item) = waiting.next() {
+                item.digest = digest;
+            }
+        });
+        room.encoded.clear();
+        self.ends.clear();
+    }
+}
+
+/// Whether no two ids are the same.
+fn all_different<'i>(ids: impl Iterator<Item = &'i Cow<'i, str>> + Clone) -> bool {
     // Exports are mostly sorted.
-    if items.is_sorted_by(|a, b| a.id < b.id) {
+    if ids.clone().is_sorted_by(|a, b| a < b) {
         return true;
     }
-    let mut seen = HashSet::with_capacity(items.len());
-    items.iter().all(|item| seen.insert(&*item.id))
+    let mut seen = HashSet::with_capacity(ids.size_hint().0);
+    ids.into_iter().all(|id| seen.insert(&**id))
 }
 
 fn show_value(finding: &mut Finding, root: Node<'_>) {

@@ -55,7 +55,7 @@ impl Finding {
 ///
 /// Never empty: it is asked only about documents that did not pass.
 pub(crate) fn explain(schema: &PreparedSchema, document: &Document<'_>) -> Vec<Finding> {
-    let mut findings = collect(schema.validator(), schema, document, false).unwrap_or_else(|| {
+    let mut findings = explain_at_once(schema, document).unwrap_or_else(|| {
         // Alternatives inside alternatives: say which ones fail, not how each of them does.
         opaque_validator(schema)
             .and_then(|validator| collect(&validator, schema, document, true))
@@ -70,6 +70,12 @@ pub(crate) fn explain(schema: &PreparedSchema, document: &Document<'_>) -> Vec<F
         ));
     }
     findings
+}
+
+/// Likewise for a document that probably does not pass: nothing if it does, `None` if saying why
+/// takes more than is spent on it.
+pub(crate) fn explain_at_once(schema: &PreparedSchema, document: &Document<'_>) -> Option<Vec<Finding>> {
+    collect(schema.validator(), schema, document, false)
 }
 
 /// Puts findings into the document's order.
@@ -216,7 +222,8 @@ type Faults = BTreeMap<String, Vec<String>>;
 
 /// The faults at a place and inside it.
 fn faults_within<'f>(faults: &'f Faults, place: &Pointer) -> impl Iterator<Item = &'f str> {
-    let inside = format!("{}/", place.as_str());
+    // Most often there is none at all.
+    let inside = if faults.is_empty() { String::new() } else { format!("{}/", place.as_str()) };
     let below = faults.range(inside.clone()..).take_while(move |(other, _)| other.starts_with(&inside));
     let at = faults.get(place.as_str()).into_iter().flatten();
     at.chain(below.flat_map(|(_, schemas)| schemas)).map(String::as_str)
@@ -276,20 +283,32 @@ fn nearest<'n>(name: &str, known: &BTreeSet<&'n str>) -> Option<&'n str> {
         return None;
     }
     let folded = name.to_lowercase();
-    let length = folded.chars().count();
     // A typing slip or two, fewer in short names.
     let most = (name.chars().count() / 3).min(2);
     known
         .iter()
         .filter(|other| other.len() <= LONGEST)
         .take(MOST)
-        .map(|other| (*other, other.to_lowercase()))
-        // Each character more or less is a slip by itself.
-        .filter(|(_, lower)| lower.chars().count().abs_diff(length) <= most)
-        .map(|(other, lower)| (strsim::osa_distance(&folded, &lower), other))
+        .filter(|other| may_be_near(&folded, other, most))
+        .map(|other| (strsim::osa_distance(&folded, &other.to_lowercase()), *other))
         .filter(|&(distance, _)| distance <= most)
         .min()
         .map(|(_, other)| other)
+}
+
+/// Whether a lower-case name may be so near to another one that measuring is worth it: each
+/// character more or less, and each letter that only one of them has, is a slip by itself.
+fn may_be_near(folded: &str, other: &str, most: usize) -> bool {
+    if !folded.is_ascii() || !other.is_ascii() {
+        return true;
+    }
+    let letters = |name: &str| {
+        name.bytes().fold(0_u64, |letters, byte| letters | 1 << (byte.to_ascii_lowercase() & 0x3f))
+    };
+    let (ours, theirs) = (letters(folded), letters(other));
+    folded.len().abs_diff(other.len()) <= most
+        && (ours & !theirs).count_ones() as usize <= most
+        && (theirs & !ours).count_ones() as usize <= most
 }
 
 /// The value that a pointer leads to.
@@ -346,13 +365,10 @@ fn opaque_validator(schema: &PreparedSchema) -> Option<Validator<GateJson>> {
 fn keyword_of(pointer: &Pointer) -> String {
     const WITH_NAMES: [&str; 5] =
         ["properties", "patternProperties", "dependentRequired", "dependentSchemas", "required"];
-    let tokens: Vec<_> = pointer.tokens().collect();
-    let named = tokens
-        .len()
-        .checked_sub(2)
-        .and_then(|at| tokens.get(at))
-        .filter(|token| WITH_NAMES.contains(&token.as_str()));
-    named.or(tokens.last()).cloned().unwrap_or_default()
+    let mut tokens = pointer.tokens().rev();
+    let last = tokens.next().unwrap_or_default();
+    let named = tokens.next().filter(|token| WITH_NAMES.contains(&&**token));
+    named.unwrap_or(last).into_owned()
 }
 
 fn code(kind: &ValidationErrorKind) -> Code {

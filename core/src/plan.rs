@@ -1,6 +1,6 @@
 //! A snapshot × what is stored → what has to change.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 
@@ -59,12 +59,18 @@ impl Plan {
     /// ```
     pub fn bulk<'i>(stored: &Manifest, items: impl IntoIterator<Item = (&'i str, Digest)>) -> Self {
         let mut plan = Self::default();
-        let mut missing: BTreeSet<&str> = stored.keys().map(String::as_str).collect();
+        // Looking up in the map itself would take ever longer the more there is.
+        let mut places: HashMap<&str, (&Digest, bool)> =
+            stored.iter().map(|(id, digest)| (id.as_str(), (digest, false))).collect();
         for (item, (id, digest)) in items.into_iter().enumerate() {
-            missing.remove(id);
-            plan.compare(stored.get(id), id, digest, item);
+            let before = places.get_mut(id).map(|(before, seen)| {
+                *seen = true;
+                *before
+            });
+            plan.compare(before, id, digest, item);
         }
-        plan.remove(missing);
+        let missing = |id: &&str| places.get(id).is_some_and(|(_, seen)| !seen);
+        plan.remove(stored.keys().map(String::as_str).filter(missing));
         plan
     }
 

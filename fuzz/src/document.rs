@@ -1,5 +1,7 @@
 //! The gate's reading of JSON beside serde_json's, and beside naive definitions of what only the gate says.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 use tidegate_core::Digest;
 use tidegate_core::document::{Document, Node, ParseError, ParseErrorKind, Position, Type};
@@ -177,7 +179,7 @@ fn twice(text: &str, before: &str, error: &ParseError, reading: &Reading) {
     let rest = text.get(before.len()..).unwrap_or_default();
     let mut strings = serde_json::Deserializer::from_str(rest).into_iter::<String>();
     let name = strings.next().and_then(Result::ok);
-    let mut object: Vec<String> = error.pointer.tokens().collect();
+    let mut object: Vec<String> = error.pointer.tokens().map(Cow::into_owned).collect();
     assert_eq!(name, object.pop(), "the name at the fault");
     if reading.duplicates.is_empty() {
         return stopped_at(reading, error, text);
@@ -219,7 +221,7 @@ fn malformed(text: &str, before: &str, error: &ParseError, reading: &Reading) {
     let viable = begun.tree.is_ok() || begun.refusal() != Some(Refusal::Grammar);
     assert!(viable, "the fault begins before: {error:?}, {:?}", begun.tree.as_ref().err());
     // Whether a value that has not begun counts is a matter of taste.
-    let ours: Vec<String> = error.pointer.tokens().collect();
+    let ours: Vec<String> = error.pointer.tokens().map(Cow::into_owned).collect();
     let common = ours.iter().zip(&reading.path).take_while(|(ours, theirs)| ours == theirs).count();
     let (least, most) = (ours.len().min(reading.path.len()), ours.len().max(reading.path.len()));
     assert!(common == least && most - least <= 1, "{error:?} is not at {:?}", reading.path);

@@ -1,5 +1,6 @@
 //! Where something stands: JSON Pointers (RFC 6901) and dotted paths.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use crate::limits;
@@ -64,7 +65,7 @@ impl Pointer {
     /// unescaped.
     pub fn split(&self) -> Option<(Self, String)> {
         let (parent, token) = self.0.rsplit_once('/')?;
-        Some((Self(parent.to_owned()), unescape(token)))
+        Some((Self(parent.to_owned()), unescape(token).into_owned()))
     }
 
     /// Whether this points to the same place as `other`, or to one inside it.
@@ -73,8 +74,9 @@ impl Pointer {
     }
 
     /// The reference tokens, unescaped.
-    pub fn tokens(&self) -> impl Iterator<Item = String> + '_ {
-        self.0.split('/').skip(1).map(unescape)
+    pub fn tokens(&self) -> impl DoubleEndedIterator<Item = Cow<'_, str>> {
+        let tokens = self.0.split_once('/').map(|(_, tokens)| tokens.split('/'));
+        tokens.into_iter().flatten().map(unescape)
     }
 
     /// The pointer as a URI fragment (RFC 6901 §6), `#` included.
@@ -104,8 +106,8 @@ impl Pointer {
     }
 }
 
-fn unescape(token: &str) -> String {
-    token.replace("~1", "/").replace("~0", "~")
+fn unescape(token: &str) -> Cow<'_, str> {
+    if token.contains('~') { token.replace("~1", "/").replace("~0", "~").into() } else { token.into() }
 }
 
 /// Appends a member's name to a dotted path: `employee`, then `.name`; `['odd name']` where the

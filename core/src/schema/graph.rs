@@ -164,6 +164,9 @@ impl Graph {
     }
 
     pub(crate) fn at(&self, pointer: &Pointer) -> Option<SchemaId> {
+        if pointer.as_str().is_empty() && !self.schemas.is_empty() {
+            return Some(Self::ROOT);
+        }
         self.by_pointer.get(pointer).copied()
     }
 

@@ -42,6 +42,8 @@ pub const NOTHING: RuleId = RuleId::MAX - 1;
 /// What one sub-schema asks of a value.
 #[derive(Debug)]
 pub struct Rule {
+    /// Of a scalar nothing but its type is asked.
+    only_types: bool,
     pub types: TypeSet,
     /// The values that `enum` and `const` allow.
     pub allowed: Option<Vec<Value>>,
@@ -58,6 +60,7 @@ pub struct Rule {
 impl Rule {
     pub fn anything() -> Self {
         Self {
+            only_types: false,
             types: TypeSet::ALL,
             allowed: None,
             length: None,
@@ -189,7 +192,13 @@ impl fmt::Debug for Rest {
 impl Acceptor {
     /// From the rules of sub-schemas that refer to each other by their places; the root's is the
     /// first.
-    pub fn new(rules: Vec<Rule>) -> Self {
+    pub fn new(mut rules: Vec<Rule>) -> Self {
+        for rule in &mut rules {
+            rule.only_types = rule.allowed.is_none()
+                && rule.length.is_none()
+                && rule.bounds.is_none()
+                && rule.rest.is_none();
+        }
         Self { rules }
     }
 

@@ -105,7 +105,6 @@ fn table(properties: &[Property]) -> Option<Vec<u32>> {
 
 /// A few instructions that tell most names apart: of the length and both ends.
 #[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
 fn hash(name: &[u8]) -> usize {
     let (first, last) = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
         (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),

@@ -91,11 +91,8 @@ impl<'w> Walk<'w, '_> {
     #[inline(always)]
     fn own<const FOR: u8>(&mut self, index: u32, rule: &'w Rule) -> bool {
         let entry = self.document.entry(index);
-        if let Some(allowed) = &rule.allowed {
-            let node = Node::at(self.document, index);
-            if !allowed.iter().any(|value| node.equals(value)) {
-                return false;
-            }
+        if !rule.only_types && !self.is_allowed(index, rule) {
+            return false;
         }
         match entry.kind {
             Kind::Null => rule.types.has(Type::Null) && self.byte::<FOR>(cbor::NULL),
@@ -121,6 +118,11 @@ impl<'w> Walk<'w, '_> {
         }
     }
 
+    fn is_allowed(&self, index: u32, rule: &Rule) -> bool {
+        let node = Node::at(self.document, index);
+        rule.allowed.as_ref().is_none_or(|allowed| allowed.iter().any(|value| node.equals(value)))
+    }
+
     #[inline(always)]
     fn byte<const FOR: u8>(&mut self, byte: u8) -> bool {
         if FOR == ENCODE {
@@ -133,10 +135,7 @@ impl<'w> Walk<'w, '_> {
     fn number<const FOR: u8>(&mut self, index: u32, entry: Entry, rule: &Rule) -> bool {
         let number = Number::from_literal(self.document.text(entry));
         let typed = rule.types.has(Type::Number) || rule.types.has_integers() && number.is_integer();
-        if !typed
-            || rule.bounds.is_some_and(|bounds| !bounds.hold(number))
-            || rule.rest.as_ref().is_some_and(|rest| !(rest.holds)(Node::at(self.document, index)))
-        {
+        if !typed || !rule.only_types && !self.number_holds(index, number, rule) {
             return false;
         }
         if FOR == ENCODE {
@@ -147,9 +146,21 @@ impl<'w> Walk<'w, '_> {
 
     #[inline(always)]
     fn string<const FOR: u8>(&mut self, index: u32, entry: Entry, rule: &Rule) -> bool {
-        if !rule.types.has(Type::String) {
+        if !rule.types.has(Type::String) || !rule.only_types && !self.string_holds(index, entry, rule) {
             return false;
         }
+        if FOR == ENCODE {
+            self.document.encode_text(entry, &mut self.room.encoded);
+        }
+        true
+    }
+
+    fn number_holds(&self, index: u32, number: Number, rule: &Rule) -> bool {
+        rule.bounds.is_none_or(|bounds| bounds.hold(number))
+            && rule.rest.as_ref().is_none_or(|rest| (rest.holds)(Node::at(self.document, index)))
+    }
+
+    fn string_holds(&self, index: u32, entry: Entry, rule: &Rule) -> bool {
         if let Some((least, most)) = rule.length {
             // A character has one to four bytes.
             let len = entry.len as usize;
@@ -163,9 +174,6 @@ impl<'w> Walk<'w, '_> {
             if !plain && !(rest.holds)(Node::at(self.document, index)) {
                 return false;
             }
-        }
-        if FOR == ENCODE {
-            self.document.encode_text(entry, &mut self.room.encoded);
         }
         true
     }

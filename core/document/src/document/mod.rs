@@ -70,7 +70,8 @@ pub(crate) struct Entry {
     pub(crate) kind: Kind,
     /// Where it begins in the source, in bytes.
     source: u32,
-    /// String, number: where its text begins. Object: where its order begins.
+    /// String, number: where its text begins. Array, object: where its text ends; but once members
+    /// are sorted, of an object where its order begins.
     at: u32,
     /// String, number: bytes of text. Array, object: elements, members.
     pub(crate) len: u32,

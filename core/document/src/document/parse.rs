@@ -522,7 +522,7 @@ impl<'s> Parser<'s> {
             len += 1;
             more = self.continues(b']', IN_ARRAY)?;
         }
-        close(document, own, 0, len);
+        close(document, own, small(self.at), len);
         Ok(())
     }
 
@@ -551,7 +551,10 @@ impl<'s> Parser<'s> {
             len += 1;
             more = self.continues(b'}', IN_OBJECT)?;
         }
-        let at = if self.members == Members::Sorted { self.sort_members(document, own, len)? } else { 0 };
+        let at = match self.members {
+            Members::Sorted => self.sort_members(document, own, len)?,
+            Members::AsRead => small(self.at),
+        };
         close(document, own, at, len);
         Ok(())
     }

@@ -79,9 +79,16 @@ impl<'s> Document<'s> {
     /// The text of one of this document's values.
     #[doc(hidden)]
     pub fn text_of(&self, node: Node<'_>) -> JsonText<'s> {
-        let start = self.entry(node.ordinal()).source as usize;
-        let rest = self.source.get(start..).unwrap_or_default();
-        JsonText(rest.get(..length(rest.as_bytes())).unwrap_or_default().into())
+        let entry = self.entry(node.ordinal());
+        let start = entry.source as usize;
+        let end = match entry.kind {
+            Kind::Array => entry.at as usize,
+            // An order in the place of an end is that of a document that has one.
+            Kind::Object if self.order.is_empty() && entry.len > 0 => entry.at as usize,
+            Kind::Plain => (entry.at + entry.len) as usize + 1,
+            _ => start + length(self.source.as_bytes().get(start..).unwrap_or_default()),
+        };
+        JsonText(self.source.get(start..end).unwrap_or_default().into())
     }
 
     /// One of this document's strings, borrowed from the source where it stands there.
@@ -141,10 +148,13 @@ mod tests {
     #[test]
     fn texts_end_where_their_values_do() {
         let source = r#" { "a" : [ 1 , {"b]":"\"}" } ] , "c":-1.5e3,"d":"\\","e":{ },"f":null } "#;
-        let document = Document::parse(source.as_bytes()).unwrap();
-        let texts: Vec<_> = document.root().members().map(|(_, value)| document.text_of(value)).collect();
-        let texts: Vec<_> = texts.iter().map(JsonText::as_str).collect();
-        assert_eq!(texts, [r#"[ 1 , {"b]":"\"}" } ]"#, "-1.5e3", r#""\\""#, "{ }", "null"]);
-        assert_eq!(document.text_of(document.root()).as_str(), source.trim());
+        let mut quick = Document::default();
+        assert!(quick.fill_quickly(source.as_bytes()));
+        for document in [Document::parse(source.as_bytes()).unwrap(), quick] {
+            let texts: Vec<_> = document.root().members().map(|(_, value)| document.text_of(value)).collect();
+            let texts: Vec<_> = texts.iter().map(JsonText::as_str).collect();
+            assert_eq!(texts, [r#"[ 1 , {"b]":"\"}" } ]"#, "-1.5e3", r#""\\""#, "{ }", "null"]);
+            assert_eq!(document.text_of(document.root()).as_str(), source.trim());
+        }
     }
 }
