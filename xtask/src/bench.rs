@@ -12,7 +12,8 @@ use crate::{component, instructions, process, tools};
 /// What can be measured.
 #[derive(Clone, Copy, ValueEnum)]
 enum Subject {
-    /// The core natively, beside what a user would write without it and beside parsers
+    /// The core, beside what a user would write without it and beside parsers; natively, and then
+    /// as `js` does
     Core,
     /// The Spin component, beside one that does nothing
     Edge,
@@ -54,7 +55,8 @@ fn core(workspace: &Workspace, bench: &Bench) -> Result<()> {
     }
     let program = format!("core{}", std::env::consts::EXE_SUFFIX);
     let program = workspace.target.join("release").join(program);
-    instructions::run(workspace, &program, bench.filter.as_deref())
+    instructions::run(workspace, &program, bench.filter.as_deref())?;
+    if bench.filter.is_none() { js(workspace) } else { Ok(()) }
 }
 
 fn edge(workspace: &Workspace) -> Result<()> {

@@ -19,7 +19,7 @@ const STEPS: [Step; 11] = [
     ("component", |workspace| component::shipped(workspace).map(|_| ())),
     ("tests", tests),
     ("documentation", documentation),
-    ("package of the core", package),
+    ("packages of the core", package),
     ("licences", tools::licences),
     ("spelling", tools::spelling),
 ];
@@ -59,6 +59,7 @@ fn clippy_wasm(workspace: &Workspace) -> Result<()> {
     let mut command = workspace.cargo([
         "clippy",
         "--release",
+        "--package=tidegate-document",
         "--package=tidegate-core",
         "--package=tidegate-guest",
         "--all-features",
@@ -85,5 +86,6 @@ fn documentation(workspace: &Workspace) -> Result<()> {
 
 /// What the registry would get is complete and builds by itself.
 fn package(workspace: &Workspace) -> Result<()> {
-    process::run(&mut workspace.cargo(["package", "--package", "tidegate-core", "--allow-dirty"]))
+    let packages = ["--package=tidegate-document", "--package=tidegate-core"];
+    process::run(workspace.cargo(["package", "--allow-dirty"]).args(packages))
 }

@@ -94,8 +94,8 @@ pub(crate) fn ensure(workspace: &Workspace, target: Target) -> Result<Toolchain>
     let rust = Rust::locate()?;
     let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let cargo_home = cargo_home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-    let mut renamed = vec![(workspace.root.clone(), "tidegate")];
-    renamed.extend(cargo_home.map(|home| (home.join("registry/src"), "crates")));
+    // The workspace's own files are named as they stand in it.
+    let renamed = cargo_home.map(|home| (home.join("registry/src"), "crates")).into_iter().collect();
     let installed = Toolchain { target, renamed, standard_library: StandardLibrary::Installed, libc: None };
     let triple = target.triple();
     if rust.has_installed(target) {

@@ -8,7 +8,7 @@
 //! # The digest, exactly
 #![doc = include_str!("digest.md")]
 
-mod lanes;
+mod short;
 
 use std::fmt;
 use std::str::FromStr;
@@ -61,7 +61,7 @@ impl Digest {
 
     /// The plain BLAKE3 hash of bytes: of an encoding, or of a schema's text, whose spelling matters.
     pub fn of_bytes(bytes: &[u8]) -> Self {
-        Self(*blake3::hash(bytes).as_bytes())
+        if bytes.len() <= short::LONGEST { short::hash(bytes) } else { Self(*blake3::hash(bytes).as_bytes()) }
     }
 
     /// The digests of several encodings, which stand one behind the other and end at `ends`.
@@ -77,8 +77,8 @@ impl Digest {
                 *place = message;
                 len += 1;
             }
-            if group.iter().all(|message| message.len() <= lanes::LONGEST) {
-                lanes::hash(group).into_iter().take(len).for_each(&mut found);
+            if len > 1 && group.iter().all(|message| message.len() <= short::LONGEST) {
+                short::hash_several(group).into_iter().take(len).for_each(&mut found);
             } else {
                 group.into_iter().take(len).map(Self::of_bytes).for_each(&mut found);
             }
