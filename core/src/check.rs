@@ -570,6 +570,7 @@ fn show_value(finding: &mut Finding, root: Node<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
@@ -706,6 +707,47 @@ mod tests {
             codes(&schema, &json!({ "id": "1", "v": { "a": 1, "b": 1 } })),
             [("#/v".to_owned(), "missing-field"), ("#/v/b".to_owned(), "unknown-field")]
         );
+    }
+
+    fn items() -> impl Strategy<Value = String> {
+        let item = prop_oneof![
+            6 => (0..9_u8).prop_map(|id| format!(r#"{{"id":"{id}","n":{id}}}"#)),
+            2 => (0..9_u8).prop_map(|id| format!(r#" {{"n": 1.0 ,"id":"\\u003{id}","o":{{"b":[],"a":1e3}}}} "#)),
+            1 => (0..9_u8).prop_map(|id| format!(r#"{{"id":"{id}","n":"x"}}"#)),
+            1 => (0..9_u8).prop_map(|id| format!(r#"{{"id":"{id}","m":1,"_meta":2}}"#)),
+            1 => prop::sample::select(vec![
+                r#"{"id":1}"#, "{}", r#"{"id":""}"#, "[]", "7", r#"{"id":"1","id":"2"}"#,
+                r#"{"id":"1","o":{"a":1,"a":1}}"#, r#"{"id":"1","n":1e999}"#, r#"{"id":"1",}"#, "",
+            ]).prop_map(str::to_owned),
+        ];
+        prop::collection::vec(item, 0..12).prop_map(|items| format!("[{}]", items.join(",")))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        /// Quickly or not, a bulk and each of its items are judged the same.
+        #[test]
+        fn the_quick_yes_changes_no_answer(text in items(), show_values in any::<bool>(), open in any::<bool>()) {
+            let schema = json!({
+                "type": "object",
+                "properties": {
+                    "id": { "type": "string" },
+                    "n": { "type": "number", "maximum": 7 },
+                    "o": { "properties": { "a": { "type": "integer" } } },
+                },
+                "additionalProperties": open,
+                "resmo": { "id": "id", "name": "id", "importantFields": ["o", "$.o.*"] }
+            });
+            let prepare = || PreparedSchema::prepare(schema.to_string().as_bytes()).unwrap();
+            let (quick, plain) = (prepare(), prepare().without_acceptor());
+            prop_assert!(quick.acceptor().is_some());
+            let options = CheckOptions { show_values };
+            prop_assert_eq!(quick.check_bulk(text.as_bytes(), options), plain.check_bulk(text.as_bytes(), options));
+            for item in text.trim_matches(['[', ']']).split("},").map(|item| format!("{}}}", item.trim_end_matches('}'))) {
+                prop_assert_eq!(quick.check(item.as_bytes(), options), plain.check(item.as_bytes(), options));
+                prop_assert_eq!(quick.validate(item.as_bytes(), options), plain.validate(item.as_bytes(), options));
+            }
+        }
     }
 
     #[test]

@@ -218,6 +218,12 @@ impl PreparedSchema {
         self.acceptor.as_ref()
     }
 
+    /// The same schema, with the validator for everything.
+    #[cfg(test)]
+    pub(crate) fn without_acceptor(self) -> Self {
+        Self { acceptor: None, ..self }
+    }
+
     pub(crate) fn graph(&self) -> &Graph {
         &self.graph
     }
