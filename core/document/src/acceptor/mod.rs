@@ -31,7 +31,7 @@ pub struct Acceptor {
     rules: Vec<Rule>,
 }
 
-/// A place in [`Acceptor::rules`], or [`ANYTHING`].
+/// A rule's place in an [`Acceptor`], or [`ANYTHING`] or [`NOTHING`].
 pub type RuleId = u32;
 
 /// Every value passes.
