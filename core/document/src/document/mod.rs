@@ -268,20 +268,27 @@ impl Document<'_> {
         }
     }
 
+    #[inline(never)]
+    fn compare_names(&self, a: NameKey, b: NameKey) -> Ordering {
+        let (a, b) = (self.text(self.entry(a.name)), self.text(self.entry(b.name)));
+        a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+    }
+
+    /// Never inlined: a sort calls it from dozens of places.
+    #[inline(never)]
+    fn compare_to_sort(&self, a: NameKey, b: NameKey) -> Ordering {
+        a.prefix.cmp(&b.prefix).then_with(|| self.compare_names(a, b)).then(a.name.cmp(&b.name))
+    }
+
     /// Sorts the names of one object's members. Of two that are the same, returns the later one; of
     /// several such pairs, the one that comes first in the source.
     pub(crate) fn sort_names(&self, keys: &mut [NameKey]) -> Option<u32> {
-        let text = |key: &NameKey| self.text(self.entry(key.name));
-        let compare = |a: &NameKey, b: &NameKey| {
-            a.prefix.cmp(&b.prefix).then_with(|| {
-                let (a, b) = (text(a), text(b));
-                a.len().cmp(&b.len()).then_with(|| a.cmp(b))
-            })
-        };
+        let compare =
+            |a: &NameKey, b: &NameKey| a.prefix.cmp(&b.prefix).then_with(|| self.compare_names(*a, *b));
         if keys.is_sorted_by(|a, b| compare(a, b) == Ordering::Less) {
             return None;
         }
-        keys.sort_unstable_by(|a, b| compare(a, b).then(a.name.cmp(&b.name)));
+        keys.sort_unstable_by(|a, b| self.compare_to_sort(*a, *b));
         let pairs = keys.iter().zip(keys.iter().skip(1));
         pairs.filter(|(a, b)| compare(a, b) == Ordering::Equal).map(|(_, b)| b.name).min()
     }
