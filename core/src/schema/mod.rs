@@ -240,9 +240,8 @@ impl PreparedSchema {
     /// The values of the important fields, in the declared order.
     pub(crate) fn important_fields<'p>(&self, document: &Document<'p>) -> Vec<JsonText<'p>> {
         let mut fields = Vec::with_capacity(self.resource.important_fields.len());
-        let mut copy = None;
         for path in &self.resource.important_fields {
-            path.values(document, &mut copy, &mut fields);
+            path.values(document, &mut fields);
         }
         fields
     }

@@ -15,8 +15,17 @@ pub(crate) struct Path {
     /// As the schema's author wrote it.
     text: String,
     segments: Vec<Segment>,
-    /// What the leading singular segments do not say.
-    query: Option<JsonPath>,
+    rest: Rest,
+}
+
+/// What the leading singular segments of a path do not say.
+#[derive(Debug, Clone)]
+enum Rest {
+    Nothing,
+    /// A query that runs on the value they lead to.
+    There(JsonPath),
+    /// The whole query: a filter in it may ask about the root.
+    Whole(JsonPath),
 }
 
 /// One step of a singular query.
@@ -51,8 +60,13 @@ impl Path {
             let position = (before.chars().count() + 1).saturating_sub(prefix.len()).max(1);
             PathFault { position, detail: describe(text, position, prefix == "$.") }
         })?;
-        let (segments, singular) = segments(&full);
-        Ok(Self { text: text.to_owned(), segments, query: (!singular).then_some(query) })
+        let (segments, rest) = segments(&full);
+        let rest = match rest {
+            "" => Rest::Nothing,
+            _ if rest.contains('$') => Rest::Whole(query),
+            _ => JsonPath::parse(&format!("${rest}")).map_or(Rest::Whole(query), Rest::There),
+        };
+        Ok(Self { text: text.to_owned(), segments, rest })
     }
 
     pub(crate) fn text(&self) -> &str {
@@ -60,7 +74,7 @@ impl Path {
     }
 
     pub(crate) fn is_singular(&self) -> bool {
-        self.query.is_none()
+        matches!(self.rest, Rest::Nothing)
     }
 
     /// The singular segments that the path begins with: all of a singular query's.
@@ -81,21 +95,17 @@ impl Path {
         })
     }
 
-    /// Appends the values found, in order. `copy` holds the payload as the queries read it, once one
-    /// did.
-    pub(crate) fn values<'p>(
-        &self,
-        document: &Document<'p>,
-        copy: &mut Option<Value>,
-        found: &mut Vec<JsonText<'p>>,
-    ) {
-        match &self.query {
-            None => found.extend(self.walk(document.root()).map(|node| document.text_of(node))),
-            Some(query) => {
-                let copy = copy.get_or_insert_with(|| document.root().to_serde());
-                found.extend(query.query(copy).iter().map(|&value| JsonText::from(value)));
-            }
-        }
+    /// Appends the values found, in order. Only what a query looks at is copied for it.
+    pub(crate) fn values<'p>(&self, document: &Document<'p>, found: &mut Vec<JsonText<'p>>) {
+        let root = document.root();
+        let (from, query) = match &self.rest {
+            Rest::Nothing => return found.extend(self.walk(root).map(|node| document.text_of(node))),
+            Rest::There(query) => (self.walk(root), query),
+            Rest::Whole(query) => (Some(root), query),
+        };
+        let copy = from.map(Node::to_serde);
+        let values = copy.iter().flat_map(|copy| query.query(copy).all());
+        found.extend(values.map(JsonText::from));
     }
 }
 
@@ -133,20 +143,20 @@ fn upper_case_escapes(query: &str) -> String {
     text
 }
 
-/// The singular segments at the beginning of a valid query, and whether there is nothing else.
+/// The singular segments at the beginning of a valid query, and what is behind them.
 ///
 /// The parser of the query has checked the grammar; what does not look like a name or an index
 /// ends the walk.
-fn segments(query: &str) -> (Vec<Segment>, bool) {
+fn segments(query: &str) -> (Vec<Segment>, &str) {
     let mut segments = Vec::new();
     let mut rest = query.strip_prefix('$').unwrap_or(query);
     loop {
         rest = rest.trim_start_matches([' ', '\t', '\n', '\r']);
         if rest.is_empty() {
-            return (segments, true);
+            return (segments, rest);
         }
         let Some((segment, tail)) = dot_name(rest).or_else(|| bracketed(rest)) else {
-            return (segments, false);
+            return (segments, rest);
         };
         segments.push(segment);
         rest = tail;
@@ -245,6 +255,24 @@ mod tests {
         }
     }
 
+    fn values(text: &str, payload: &Value) -> Vec<Value> {
+        let payload = payload.to_string();
+        let document = Document::parse(payload.as_bytes()).unwrap();
+        let mut found = Vec::new();
+        Path::parse(text).unwrap().values(&document, &mut found);
+        found.iter().map(|text| serde_json::from_str(text.as_str()).unwrap()).collect()
+    }
+
+    #[test]
+    fn queries_run_where_they_begin() {
+        let payload = serde_json::json!({ "max": 2, "list": [{ "n": 1 }, { "n": 2 }, { "n": 3 }] });
+        assert_eq!(values("list[*].n", &payload), [1, 2, 3]);
+        assert_eq!(values("$.list[?@.n < $.max].n", &payload), [1]);
+        assert_eq!(values("$['list'][1:]['n']", &payload), [2, 3]);
+        assert_eq!(values("$.list[0,2].n", &payload), [1, 3]);
+        assert_eq!(values("$.nothing[*]", &payload), Vec::<Value>::new());
+    }
+
     #[test]
     fn faults_have_a_position() {
         assert_eq!(Path::parse("a b").unwrap_err().position, 2);
@@ -280,6 +308,8 @@ mod tests {
                 let found = path.walk(document.root()).map(Node::to_serde);
                 assert_eq!(found.as_ref(), full.query(&case["document"]).first(), "{selector}");
             }
+            let found: Vec<_> = full.query(&case["document"]).iter().map(|value| (*value).clone()).collect();
+            assert_eq!(values(selector, &case["document"]), found, "{selector}");
         }
         assert!(walked > 40, "only {walked} singular selectors");
     }
