@@ -1,6 +1,5 @@
 //! The paths of the `resmo` keyword: RFC 9535 queries, and a short form for the common ones.
 
-use serde_json::Value;
 use serde_json_path::JsonPath;
 
 use super::quoted;
@@ -224,6 +223,8 @@ fn string_literal(text: &str, quote: char) -> Option<(String, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::document::Document;
 
