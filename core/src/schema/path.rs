@@ -8,7 +8,8 @@ use crate::pointer::is_shorthand;
 
 /// A compiled path into a payload.
 ///
-/// A singular query (RFC 9535 §2.3.5.1) is a walk over the document; any other one runs on a copy.
+/// A singular query (RFC 9535 §2.3.5.1) is a walk over the document, and so is one with wildcards; any
+/// other one runs on a copy of what it looks at.
 #[derive(Debug, Clone)]
 pub(crate) struct Path {
     /// As the schema's author wrote it.
@@ -21,10 +22,20 @@ pub(crate) struct Path {
 #[derive(Debug, Clone)]
 enum Rest {
     Nothing,
+    /// Wildcards, and segments that lead on from each value: a walk, too.
+    Each(Vec<Step>),
     /// A query that runs on the value they lead to.
     There(JsonPath),
     /// The whole query: a filter in it may ask about the root.
     Whole(JsonPath),
+}
+
+/// One step of a walk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Step {
+    One(Segment),
+    /// The wildcard selector (RFC 9535 §2.3.2): all elements, all members.
+    Each,
 }
 
 /// One step of a singular query.
@@ -60,10 +71,14 @@ impl Path {
             PathFault { position, detail: describe(text, position, prefix == "$.") }
         })?;
         let (segments, rest) = segments(&full);
-        let rest = match rest {
-            "" => Rest::Nothing,
-            _ if rest.contains('$') => Rest::Whole(query),
-            _ => JsonPath::parse(&format!("${rest}")).map_or(Rest::Whole(query), Rest::There),
+        let rest = if rest.is_empty() {
+            Rest::Nothing
+        } else if let Some(steps) = steps(rest) {
+            Rest::Each(steps)
+        } else if rest.contains('$') {
+            Rest::Whole(query)
+        } else {
+            JsonPath::parse(&format!("${rest}")).map_or(Rest::Whole(query), Rest::There)
         };
         Ok(Self { text: text.to_owned(), segments, rest })
     }
@@ -83,15 +98,7 @@ impl Path {
 
     /// The value a singular query leads to.
     pub(crate) fn walk<'a>(&self, root: Node<'a>) -> Option<Node<'a>> {
-        self.segments.iter().try_fold(root, |node, segment| match segment {
-            Segment::Name(name) => node.member(name),
-            Segment::Index(index) => {
-                let at = usize::try_from(*index)
-                    .ok()
-                    .or_else(|| node.len().checked_sub(usize::try_from(index.unsigned_abs()).ok()?))?;
-                node.element(at)
-            }
-        })
+        self.segments.iter().try_fold(root, |node, segment| segment.walk(node))
     }
 
     /// Appends the values found, in order. Only what a query looks at is copied for it.
@@ -99,6 +106,10 @@ impl Path {
         let root = document.root();
         let (from, query) = match &self.rest {
             Rest::Nothing => return found.extend(self.walk(root).map(|node| document.text_of(node))),
+            Rest::Each(steps) => {
+                let nodes = self.walk(root).map(|node| walk_each(node, steps));
+                return found.extend(nodes.into_iter().flatten().map(|node| document.text_of(node)));
+            }
             Rest::There(query) => (self.walk(root), query),
             Rest::Whole(query) => (Some(root), query),
         };
@@ -106,6 +117,40 @@ impl Path {
         let values = copy.iter().flat_map(|copy| query.query(copy).all());
         found.extend(values.map(JsonText::from));
     }
+}
+
+impl Segment {
+    fn walk<'a>(&self, node: Node<'a>) -> Option<Node<'a>> {
+        match self {
+            Self::Name(name) => node.member(name),
+            Self::Index(index) => {
+                let at = usize::try_from(*index)
+                    .ok()
+                    .or_else(|| node.len().checked_sub(usize::try_from(index.unsigned_abs()).ok()?))?;
+                node.element(at)
+            }
+        }
+    }
+}
+
+/// The values that the steps lead to, in the order of the query's evaluation.
+fn walk_each<'a>(from: Node<'a>, steps: &[Step]) -> Vec<Node<'a>> {
+    let mut nodes = vec![from];
+    for step in steps {
+        nodes = match step {
+            Step::One(segment) => nodes.into_iter().filter_map(|node| segment.walk(node)).collect(),
+            Step::Each => nodes.into_iter().flat_map(children).collect(),
+        };
+    }
+    nodes
+}
+
+/// The elements of an array; the members of an object by their names, so that a payload's order
+/// makes no difference.
+fn children(node: Node<'_>) -> Vec<Node<'_>> {
+    let mut members: Vec<_> = node.members().collect();
+    members.sort_by_key(|(name, _)| *name);
+    node.elements().chain(members.into_iter().map(|(_, value)| value)).collect()
 }
 
 fn describe(text: &str, position: usize, short: bool) -> String {
@@ -159,6 +204,33 @@ fn segments(query: &str) -> (Vec<Segment>, &str) {
         };
         segments.push(segment);
         rest = tail;
+    }
+}
+
+/// The steps of the rest of a valid query, if it has no other selectors than these.
+fn steps(mut rest: &str) -> Option<Vec<Step>> {
+    let blank = [' ', '\t', '\n', '\r'];
+    let mut steps = Vec::new();
+    loop {
+        rest = rest.trim_start_matches(blank);
+        if rest.is_empty() {
+            return Some(steps);
+        }
+        let wildcard = || {
+            if let Some(inner) = rest.strip_prefix('[') {
+                let inner = inner.trim_start_matches(blank).strip_prefix('*')?;
+                return inner.trim_start_matches(blank).strip_prefix(']');
+            }
+            rest.strip_prefix('.')?.trim_start_matches(blank).strip_prefix('*')
+        };
+        if let Some(tail) = wildcard() {
+            steps.push(Step::Each);
+            rest = tail;
+        } else {
+            let (segment, tail) = dot_name(rest).or_else(|| bracketed(rest))?;
+            steps.push(Step::One(segment));
+            rest = tail;
+        }
     }
 }
 
@@ -272,6 +344,10 @@ mod tests {
         assert_eq!(values("$['list'][1:]['n']", &payload), [2, 3]);
         assert_eq!(values("$.list[0,2].n", &payload), [1, 3]);
         assert_eq!(values("$.nothing[*]", &payload), Vec::<Value>::new());
+        let payload = serde_json::json!({ "o": { "bb": { "x": [1] }, "a": { "x": [2, 3] }, "c": 4 } });
+        assert_eq!(values("o.*.x[-1]", &payload), [3, 1]);
+        assert_eq!(values("$ .o [ * ]['x'] .*", &payload), [2, 3, 1]);
+        assert_eq!(values("$.o.*[*].*", &payload), [2, 3, 1]);
     }
 
     #[test]
