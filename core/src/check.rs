@@ -15,7 +15,7 @@ use crate::pointer::Pointer;
 use crate::problem::Code;
 use crate::schema::{PreparedSchema, RESERVED_MEMBER, RESOURCE_KEYWORD, Segment, quoted};
 use crate::violation::{Violation, ViolationCode, Violations};
-use tidegate_document::acceptor::{Acceptor, Room, Task};
+use tidegate_document::acceptor::{Acceptor, Room};
 
 /// How a check reports.
 #[derive(Debug, Clone, Copy, Default)]
@@ -144,6 +144,9 @@ impl From<ParseError> for Rejection {
     }
 }
 
+/// What an acceptor is asked.
+type Walk = fn(&Acceptor, &Document<'_>, &mut Room) -> bool;
+
 fn within_limit(payload: &[u8], limit: usize) -> Result<(), Rejection> {
     if payload.len() > limit { Err(too_long(limit, None)) } else { Ok(()) }
 }
@@ -179,7 +182,7 @@ impl PreparedSchema {
     ///
     /// Why it does not pass, with every violation up to [`limits::VIOLATIONS`].
     pub fn check<'p>(&self, payload: &'p [u8], options: CheckOptions) -> Result<Checked<'p>, Rejection> {
-        self.pass(payload, options, Task::Encode, |document, id, digest| Checked {
+        self.pass(payload, options, Acceptor::encodes, |document, id, digest| Checked {
             id,
             name: self.display_name(document),
             important_fields: self.important_fields(document),
@@ -197,7 +200,7 @@ impl PreparedSchema {
         payload: &'p [u8],
         options: CheckOptions,
     ) -> Result<CheckedItem<'p>, Rejection> {
-        self.pass(payload, options, Task::Encode, |document, id, digest| CheckedItem {
+        self.pass(payload, options, Acceptor::encodes, |document, id, digest| CheckedItem {
             id,
             name: self.display_name(document),
             digest: digest(),
@@ -212,14 +215,14 @@ impl PreparedSchema {
     ///
     /// As [`check`](Self::check).
     pub fn validate(&self, payload: &[u8], options: CheckOptions) -> Result<(), Rejection> {
-        self.pass(payload, options, Task::Judge, |_, _, _| ())
+        self.pass(payload, options, Acceptor::judges, |_, _, _| ())
     }
 
     fn pass<'p, T>(
         &self,
         payload: &'p [u8],
         options: CheckOptions,
-        task: Task,
+        walk: Walk,
         read: impl Fn(&Document<'p>, Cow<'p, str>, &dyn Fn() -> Digest) -> T,
     ) -> Result<T, Rejection> {
         within_limit(payload, limits::RESOURCE_BYTES)?;
@@ -228,7 +231,7 @@ impl PreparedSchema {
             if let Some(acceptor) = self.acceptor()
                 && document.fill_quickly(payload)
             {
-                if let Some(id) = self.quick_id(acceptor, document, task, room) {
+                if let Some(id) = self.quick_id(acceptor, document, walk, room) {
                     return Ok(read(document, id, &|| Digest::of_bytes(&room.encoded)));
                 }
                 sorted = document.sort_members();
@@ -248,12 +251,12 @@ impl PreparedSchema {
         &self,
         acceptor: &Acceptor,
         document: &Document<'p>,
-        task: Task,
+        walk: Walk,
         room: &mut Room,
     ) -> Option<Cow<'p, str>> {
         // No schema names the reserved member.
         let reserved = || !acceptor.is_closed() && document.root().member(RESERVED_MEMBER).is_some();
-        if !acceptor.accepts(document, task, room) || reserved() {
+        if !walk(acceptor, document, room) || reserved() {
             return None;
         }
         self.id(document)
@@ -290,7 +293,7 @@ impl PreparedSchema {
                 if range.len() > limits::RESOURCE_BYTES {
                     return None;
                 }
-                if let Some(id) = self.quick_id(acceptor, document, Task::Encode, room) {
+                if let Some(id) = self.quick_id(acceptor, document, Acceptor::encodes, room) {
                     let name = self.display_name(document);
                     checked.push(CheckedItem { id, name, digest: Digest::ZERO, range });
                     pending.add(&mut checked, room);

@@ -138,7 +138,7 @@ fn optimise(workspace: &Workspace, scratch: &Path, number: usize, module: &[u8])
     let (from, to) = (scratch.join(format!("{number}.wasm")), scratch.join(format!("{number}-small.wasm")));
     fs::write(&from, module)?;
     let mut command = Command::new("node");
-    command.arg(tools::wasm_opt(workspace)?).args(["-Oz", "--strip-producers"]).args(FEATURES);
+    command.arg(tools::wasm_opt(workspace)?).args(["-Oz", "--converge", "--strip-producers"]).args(FEATURES);
     process::run(command.arg(&from).arg("-o").arg(&to))?;
     Ok(fs::read(to)?)
 }

@@ -289,7 +289,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Map, json};
 
-    use tidegate_document::acceptor::{Room, Task};
+    use tidegate_document::acceptor::Room;
 
     use super::*;
     use crate::PreparedSchema;
@@ -417,8 +417,8 @@ mod tests {
                 let mut unsorted = Document::default();
                 room.encoded.clear();
                 prop_assert!(unsorted.fill_quickly(text.as_bytes()));
-                prop_assert_eq!(acceptor.accepts(&unsorted, Task::Judge, &mut room), valid, "{} {}", schema, text);
-                prop_assert_eq!(acceptor.accepts(&unsorted, Task::Encode, &mut room), valid, "{} {}", schema, text);
+                prop_assert_eq!(acceptor.judges(&unsorted, &mut room), valid, "{} {}", schema, text);
+                prop_assert_eq!(acceptor.encodes(&unsorted, &mut room), valid, "{} {}", schema, text);
                 if valid {
                     prop_assert_eq!(Digest::of_bytes(&room.encoded), Digest::of(document.root()));
                 }
@@ -440,8 +440,8 @@ mod tests {
                 let acceptor = prepared.acceptor().unwrap();
                 let mut unsorted = Document::default();
                 prop_assert!(unsorted.fill_quickly(text.as_bytes()));
-                for task in [Task::Judge, Task::Encode] {
-                    let accepts = acceptor.accepts(&unsorted, task, &mut Room::default());
+                for walk in [Acceptor::judges, Acceptor::encodes] {
+                    let accepts = walk(acceptor, &unsorted, &mut Room::default());
                     prop_assert_eq!(accepts, Document::parse(text.as_bytes()).is_ok(), "{}", &text);
                 }
             }
@@ -469,7 +469,7 @@ mod tests {
                 let mut document = Document::default();
                 assert!(document.fill_quickly(text.as_bytes()));
                 asked += 1;
-                yes += u32::from(acceptor.accepts(&document, Task::Judge, &mut Room::default()));
+                yes += u32::from(acceptor.judges(&document, &mut Room::default()));
             }
         }
         assert!(prepared > 200 && quick * 2 > prepared, "{quick} of {prepared}");

@@ -1,5 +1,7 @@
 //! The paths of the `resmo` keyword: RFC 9535 queries, and a short form for the common ones.
 
+use std::collections::BTreeSet;
+
 use serde_json_path::JsonPath;
 
 use super::quoted;
@@ -148,9 +150,9 @@ fn walk_each<'a>(from: Node<'a>, steps: &[Step]) -> Vec<Node<'a>> {
 /// The elements of an array; the members of an object by their names, so that a payload's order
 /// makes no difference.
 fn children(node: Node<'_>) -> Vec<Node<'_>> {
-    let mut members: Vec<_> = node.members().collect();
-    members.sort_by_key(|(name, _)| *name);
-    node.elements().chain(members.into_iter().map(|(_, value)| value)).collect()
+    let mut names = BTreeSet::new();
+    names.extend(node.members().map(|(name, _)| name));
+    node.elements().chain(names.into_iter().filter_map(|name| node.member(name))).collect()
 }
 
 fn describe(text: &str, position: usize, short: bool) -> String {

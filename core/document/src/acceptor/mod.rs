@@ -22,7 +22,7 @@ use serde_json::Value;
 use crate::document::{Document, Node, Number, Type};
 
 pub use names::Names;
-pub use walk::{Room, Task};
+pub use walk::Room;
 
 /// A schema compiled to say a quick yes.
 #[derive(Debug)]
@@ -203,10 +203,14 @@ impl Acceptor {
     }
 
     /// Whether a document that was read without sorting passes for sure: it is valid, and no
-    /// object in it has two members of one name. With [`Task::Encode`], what its digest is made of
-    /// then stands at the end of `room.encoded`.
-    pub fn accepts(&self, document: &Document<'_>, task: Task, room: &mut Room) -> bool {
-        walk::accepts(self, document, task, room)
+    /// object in it has two members of one name.
+    pub fn judges(&self, document: &Document<'_>, room: &mut Room) -> bool {
+        walk::accepts::<{ walk::JUDGE }>(self, document, room)
+    }
+
+    /// Likewise, and what its digest is made of then stands at the end of `room.encoded`.
+    pub fn encodes(&self, document: &Document<'_>, room: &mut Room) -> bool {
+        walk::accepts::<{ walk::ENCODE }>(self, document, room)
     }
 
     /// Whether the root has no other members than those that the schema names.

@@ -4,15 +4,6 @@ use super::{ANYTHING, Acceptor, InPlace, NOTHING, Names, Object, Rule, RuleId};
 use crate::cbor::{self, Major};
 use crate::document::{Document, Entry, Kind, NameKey, Node, Number, Type};
 
-/// What a walk is for.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Task {
-    /// Only whether the payload passes.
-    Judge,
-    /// Its encoding, too.
-    Encode,
-}
-
 /// Buffers of a walk, to be used again.
 #[derive(Debug, Default)]
 pub struct Room {
@@ -35,25 +26,21 @@ const DEPTH: u32 = 400;
 
 /// What a value is walked for. Each value is walked once for itself, and perhaps more often for
 /// alternatives.
-const JUDGE: u8 = 0;
+pub(super) const JUDGE: u8 = 0;
 /// Likewise, and its encoding is written.
-const ENCODE: u8 = 1;
+pub(super) const ENCODE: u8 = 1;
 /// An alternative asks; members of the same name are found elsewhere.
 const ASK: u8 = 2;
 
-pub(super) fn accepts(acceptor: &Acceptor, document: &Document<'_>, task: Task, room: &mut Room) -> bool {
+pub(super) fn accepts<const FOR: u8>(acceptor: &Acceptor, document: &Document<'_>, room: &mut Room) -> bool {
     room.members.clear();
-    if task == Task::Encode {
+    if FOR == ENCODE {
         room.encoded.push(crate::digest::VERSION);
     }
     let fuel = 1000 + 16 * document.len();
     let mut walk = Walk { acceptor, document, room, fuel, depth: 0 };
-    let passes = match task {
-        Task::Judge => walk.value::<JUDGE>(0, 0),
-        Task::Encode => walk.value::<ENCODE>(0, 0),
-    };
     // What was asked without fuel was answered at random.
-    passes && walk.fuel > 0
+    walk.value::<FOR>(0, 0) && walk.fuel > 0
 }
 
 struct Walk<'w, 'd> {
