@@ -1,11 +1,11 @@
 //! A schema → its acceptor, if it has nothing but what the walk knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
 use tidegate_document::acceptor::{
-    ANYTHING, Acceptor, Bounds, InPlace, NOTHING, Names, Rest, Rule, RuleId, TypeSet, plain,
+    ANYTHING, Acceptor, Allowed, Bounds, InPlace, NOTHING, Names, Rest, Rule, RuleId, TypeSet, plain,
 };
 
 use super::admission;
@@ -79,8 +79,8 @@ impl Compiler<'_> {
                     rule.types = names.map(type_named).fold(TypeSet::NONE, TypeSet::or);
                 }
                 "enum" | "const" if rule.allowed.is_some() => return None,
-                "enum" => rule.allowed = Some(value.elements().map(Node::to_serde).collect()),
-                "const" => rule.allowed = Some(vec![value.to_serde()]),
+                "enum" => rule.allowed = Some(allowed(value.elements())?),
+                "const" => rule.allowed = Some(allowed(std::iter::once(value))?),
                 "minLength" => rule.length.get_or_insert((0, usize::MAX)).0 = size(value)?,
                 "maxLength" => rule.length.get_or_insert((0, usize::MAX)).1 = size(value)?,
                 "minItems" => rule.array.len.0 = size(value)?,
@@ -268,6 +268,17 @@ fn type_named(name: &str) -> TypeSet {
     }
 }
 
+fn allowed<'a>(values: impl Iterator<Item = Node<'a>> + Clone) -> Option<Allowed> {
+    /// What is not looked up is compared one by one.
+    const FEW: usize = 16;
+    if let Some(strings) = values.clone().map(Node::string).collect::<Option<BTreeSet<_>>>() {
+        let names = strings.into_iter().map(|string| (string.to_owned(), ANYTHING, false)).collect();
+        return Some(Allowed::Strings(Names::new(names)));
+    }
+    let values: Vec<_> = values.map(Node::to_serde).collect();
+    (values.len() <= FEW).then_some(Allowed::Values(values))
+}
+
 fn size(value: Node<'_>) -> Option<usize> {
     match value.number()? {
         Number::Integer(integer) => usize::try_from(integer).ok(),
@@ -446,6 +457,38 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// What is asked many times over is left to the validator, which knows what it has asked before.
+    #[test]
+    fn long_lists_cost_no_more_than_short_ones() {
+        let alternatives: Vec<_> =
+            (0..3000).map(|n| json!({ "properties": { "z": { "const": n } }, "required": ["z"] })).collect();
+        let names: Vec<_> = (0..5000).map(|n| format!("value {n}")).collect();
+        let schema = json!({
+            "type": "object",
+            "properties": {
+                "id": { "type": "string" },
+                "names": { "items": { "enum": names } },
+                "one": { "anyOf": alternatives },
+            },
+            "resmo": { "id": "id" }
+        });
+        let prepared = PreparedSchema::prepare(schema.to_string().as_bytes()).unwrap();
+        let acceptor = prepared.acceptor().unwrap();
+        let accepts = |payload: Value| {
+            let text = payload.to_string();
+            let mut document = Document::default();
+            assert!(document.fill_quickly(text.as_bytes()));
+            acceptor.judges(&document, &mut Room::default())
+        };
+        let many: Vec<_> = names.iter().cycle().take(60_000).collect();
+        assert!(accepts(json!({ "id": "1", "names": many })));
+        assert!(!accepts(json!({ "id": "1", "names": ["value 5000"] })));
+        let mut members: Map<_, _> = (0..50_000).map(|n| (format!("m{n}"), json!(n))).collect();
+        members.insert("z".to_owned(), json!(2999));
+        // It gives up, and does not go through fifty thousand members three thousand times.
+        assert!(!accepts(json!({ "id": "1", "one": members })));
     }
 
     /// How often the property test above has something to say is not left to chance.

@@ -46,7 +46,7 @@ pub struct Rule {
     only_types: bool,
     pub types: TypeSet,
     /// The values that `enum` and `const` allow.
-    pub allowed: Option<Vec<Value>>,
+    pub allowed: Option<Allowed>,
     /// In Unicode characters, both included.
     pub length: Option<(usize, usize)>,
     pub bounds: Option<Bounds>,
@@ -86,6 +86,15 @@ impl Rule {
             && self.object.names.is_empty();
         nothing_else.then_some(target)
     }
+}
+
+/// The values that may be.
+#[derive(Debug)]
+pub enum Allowed {
+    /// Strings, which are looked up.
+    Strings(Names),
+    /// A few values of any type, which are compared one by one.
+    Values(Vec<Value>),
 }
 
 /// A set of types; integers have a type of their own in it, which is a number too.

@@ -1,6 +1,6 @@
 //! The walk: a payload × an acceptor → yes, and the encoding for the digest.
 
-use super::{ANYTHING, Acceptor, InPlace, NOTHING, Names, Object, Rule, RuleId};
+use super::{ANYTHING, Acceptor, Allowed, InPlace, NOTHING, Names, Object, Rule, RuleId};
 use crate::cbor::{self, Major};
 use crate::document::{Document, Entry, Kind, NameKey, Node, Number, Type};
 
@@ -37,7 +37,7 @@ pub(super) fn accepts<const FOR: u8>(acceptor: &Acceptor, document: &Document<'_
     if FOR == ENCODE {
         room.encoded.push(crate::digest::VERSION);
     }
-    let fuel = 1000 + 16 * document.len();
+    let fuel = 1000 + 64 * document.len();
     let mut walk = Walk { acceptor, document, room, fuel, depth: 0 };
     // What was asked without fuel was answered at random.
     walk.value::<FOR>(0, 0) && walk.fuel > 0
@@ -47,7 +47,7 @@ struct Walk<'w, 'd> {
     acceptor: &'w Acceptor,
     document: &'d Document<'d>,
     room: &'w mut Room,
-    /// How often alternatives may still ask.
+    /// How many values and members alternatives may still ask about.
     fuel: usize,
     depth: u32,
 }
@@ -107,7 +107,13 @@ impl<'w> Walk<'w, '_> {
 
     fn is_allowed(&self, index: u32, rule: &Rule) -> bool {
         let node = Node::at(self.document, index);
-        rule.allowed.as_ref().is_none_or(|allowed| allowed.iter().any(|value| node.equals(value)))
+        match &rule.allowed {
+            None => true,
+            Some(Allowed::Strings(names)) => {
+                node.string().is_some_and(|string| names.find(string.as_bytes()).is_some())
+            }
+            Some(Allowed::Values(values)) => values.iter().any(|value| node.equals(value)),
+        }
     }
 
     #[inline(always)]
@@ -183,6 +189,9 @@ impl<'w> Walk<'w, '_> {
     fn object<const FOR: u8>(&mut self, index: u32, len: u32, object: &'w Object) -> bool {
         let base = self.room.members.len();
         let document = self.document;
+        if FOR == ASK {
+            self.fuel = self.fuel.saturating_sub(len as usize);
+        }
         let names = &object.names;
         let (mut name, mut required, mut all_known, mut ascending) = (index + 1, 0, true, true);
         // One more than the place before.
