@@ -1,7 +1,7 @@
 //! A prepared schema × bytes → what the resource is, or why it does not pass.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use serde::Serialize;
@@ -559,8 +559,8 @@ fn all_different<'i>(ids: impl Iterator<Item = &'i Cow<'i, str>> + Clone) -> boo
     if ids.clone().is_sorted_by(|a, b| a < b) {
         return true;
     }
-    let mut seen = HashSet::with_capacity(ids.size_hint().0);
-    ids.into_iter().all(|id| seen.insert(&**id))
+    let mut places: HashMap<&str, usize> = HashMap::with_capacity(ids.size_hint().0);
+    ids.enumerate().all(|(place, id)| places.insert(id, place).is_none())
 }
 
 fn show_value(finding: &mut Finding, root: Node<'_>) {

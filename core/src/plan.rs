@@ -60,17 +60,19 @@ impl Plan {
     pub fn bulk<'i>(stored: &Manifest, items: impl IntoIterator<Item = (&'i str, Digest)>) -> Self {
         let mut plan = Self::default();
         // Looking up in the map itself would take ever longer the more there is.
-        let mut places: HashMap<&str, (&Digest, bool)> =
-            stored.iter().map(|(id, digest)| (id.as_str(), (digest, false))).collect();
+        let mut places: HashMap<&str, usize> = HashMap::with_capacity(stored.len());
+        places.extend(stored.keys().map(String::as_str).zip(0..));
+        let mut before: Vec<(&Digest, bool)> = stored.values().map(|digest| (digest, false)).collect();
         for (item, (id, digest)) in items.into_iter().enumerate() {
-            let before = places.get_mut(id).map(|(before, seen)| {
+            let before = places.get(id).and_then(|&place| before.get_mut(place));
+            let before = before.map(|(before, seen)| {
                 *seen = true;
                 *before
             });
             plan.compare(before, id, digest, item);
         }
-        let missing = |id: &&str| places.get(id).is_some_and(|(_, seen)| !seen);
-        plan.remove(stored.keys().map(String::as_str).filter(missing));
+        let ids = stored.keys().map(String::as_str).zip(&before);
+        plan.remove(ids.filter(|(_, (_, seen))| !seen).map(|(id, _)| id));
         plan
     }
 

@@ -61,8 +61,8 @@ impl Names {
 
     /// The property with that place in the digest's order.
     #[inline(always)]
-    pub(super) fn ranked(&self, rank: u32) -> Option<&Property> {
-        self.properties.get(rank as usize)
+    pub(super) fn ranked(&self, rank: u64) -> Option<&Property> {
+        self.properties.get(usize::try_from(rank).ok()?)
     }
 
     /// The property of that name, with its place in the digest's order.
@@ -129,7 +129,7 @@ mod tests {
         sorted.sort_by_key(|name| (name.len(), name.clone()));
         for (rank, name) in (0..).zip(&sorted) {
             assert_eq!(table.find(name.as_bytes()).map(|(rank, _)| rank), Some(rank), "{name}");
-            assert_eq!(*table.ranked(rank).unwrap().name, **name);
+            assert_eq!(*table.ranked(rank.into()).unwrap().name, **name);
         }
         for other in others {
             assert!(table.find(other.as_bytes()).is_none(), "{other}");

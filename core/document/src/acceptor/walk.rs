@@ -10,13 +10,13 @@ pub struct Room {
     /// What is hashed for the digest.
     pub encoded: Vec<u8>,
     /// The members of the objects on the way, as places in the digest's order and in the document.
-    members: Vec<u64>,
+    members: Vec<NameKey>,
 }
 
 impl Room {
     /// How many bytes the buffers hold on to.
     pub fn capacity(&self) -> usize {
-        self.encoded.capacity() + self.members.capacity() * size_of::<u64>()
+        self.encoded.capacity() + self.members.capacity() * size_of::<NameKey>()
     }
 }
 
@@ -203,7 +203,7 @@ impl<'w> Walk<'w, '_> {
                     ascending &= next_rank <= rank;
                     next_rank = rank + 1;
                     if FOR != ASK {
-                        self.room.members.push(u64::from(rank) << 32 | u64::from(name));
+                        self.room.members.push(NameKey { prefix: rank.into(), name });
                     }
                     property.rule
                 }
@@ -240,16 +240,14 @@ impl<'w> Walk<'w, '_> {
     fn known_members<const FOR: u8>(&mut self, base: usize, ascending: bool, names: &'w Names) -> bool {
         let members = self.room.members.get_mut(base..).unwrap_or_default();
         let len = members.len();
-        if !ascending && !sort(members) {
+        if !ascending && !sort(self.document, members) {
             return false;
         }
         if FOR == ENCODE {
             cbor::head(&mut self.room.encoded, Major::Map, len as u64);
         }
         for at in base..base + len {
-            let Some(&member) = self.room.members.get(at) else { return false };
-            #[expect(clippy::cast_possible_truncation, reason = "its two halves")]
-            let (rank, name) = ((member >> 32) as u32, member as u32);
+            let Some(&NameKey { prefix: rank, name }) = self.room.members.get(at) else { return false };
             let Some(property) = names.ranked(rank) else { return false };
             if FOR == ENCODE {
                 property.write_name(&mut self.room.encoded);
@@ -340,16 +338,16 @@ impl<'w> Walk<'w, '_> {
 
 /// Sorts members by their places; `false` if two have the same.
 #[inline(always)]
-fn sort(members: &mut [u64]) -> bool {
+fn sort(document: &Document<'_>, members: &mut [NameKey]) -> bool {
     const FEW: usize = 20;
     if members.len() > FEW {
-        members.sort_unstable();
+        document.sort_keys(members);
     } else {
         for end in 1..members.len() {
             let mut at = end;
             while let Some([before, member]) = at.checked_sub(1).and_then(|first| members.get_mut(first..=at))
             {
-                if *before <= *member {
+                if before.prefix <= member.prefix {
                     break;
                 }
                 std::mem::swap(before, member);
@@ -357,7 +355,7 @@ fn sort(members: &mut [u64]) -> bool {
             }
         }
     }
-    members.is_sorted_by(|one, other| one >> 32 < other >> 32)
+    members.is_sorted_by(|one, other| one.prefix < other.prefix)
 }
 
 fn within(number: usize, (least, most): (usize, usize)) -> bool {

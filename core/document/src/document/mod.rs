@@ -239,7 +239,7 @@ impl<'s> Document<'s> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NameKey {
     /// Its length, up to 65,535, and its first six bytes: most often enough to tell two apart.
-    prefix: u64,
+    pub(crate) prefix: u64,
     pub(crate) name: u32,
 }
 
@@ -274,6 +274,13 @@ impl Document<'_> {
         a.len().cmp(&b.len()).then_with(|| a.cmp(b))
     }
 
+    /// Sorts by the prefixes, then by the names, then by their places in the source. One sort for
+    /// all, as each takes kilobytes.
+    #[inline(never)]
+    pub(crate) fn sort_keys(&self, keys: &mut [NameKey]) {
+        keys.sort_unstable_by(|a, b| self.compare_to_sort(*a, *b));
+    }
+
     /// Never inlined: a sort calls it from dozens of places.
     #[inline(never)]
     fn compare_to_sort(&self, a: NameKey, b: NameKey) -> Ordering {
@@ -288,7 +295,7 @@ impl Document<'_> {
         if keys.is_sorted_by(|a, b| compare(a, b) == Ordering::Less) {
             return None;
         }
-        keys.sort_unstable_by(|a, b| self.compare_to_sort(*a, *b));
+        self.sort_keys(keys);
         let pairs = keys.iter().zip(keys.iter().skip(1));
         pairs.filter(|(a, b)| compare(a, b) == Ordering::Equal).map(|(_, b)| b.name).min()
     }
