@@ -48,17 +48,22 @@ export function peer(schema, closing, bulk, allErrors = false) {
       return passes(value) && usable(idOf(value)) ? 1 : 0;
     }
     const ids = new Set();
-    for (const item of value) {
+    return all(value, (id) => ids.add(id)) && ids.size === value.length ? ids.size : 0;
+  }
+
+  // Whether all items pass; keeps each with its id.
+  function all(items, keep) {
+    for (const item of items) {
       if (!passes(item)) {
-        return 0;
+        return false;
       }
       const id = idOf(item);
       if (!usable(id)) {
-        return 0;
+        return false;
       }
-      ids.add(id);
+      keep(id, item);
     }
-    return ids.size === value.length ? ids.size : 0;
+    return true;
   }
 
   // As `check`, with digests that member order and white space leave as they are.
@@ -72,15 +77,8 @@ export function peer(schema, closing, bulk, allErrors = false) {
       return kept instanceof Promise ? kept.then(() => 1) : 1;
     }
     const digests = new Map();
-    for (const item of value) {
-      if (!passes(item)) {
-        return 0;
-      }
-      const id = idOf(item);
-      if (!usable(id)) {
-        return 0;
-      }
-      digests.set(id, hash(stringify(item)));
+    if (!all(value, (id, item) => digests.set(id, hash(stringify(item))))) {
+      return 0;
     }
     kept = digests;
     const passed = digests.size === value.length ? digests.size : 0;

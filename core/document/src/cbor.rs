@@ -84,15 +84,9 @@ fn copy(out: &mut Vec<u8>, bytes: &[u8], len: usize) {
 
 /// The text of that many bytes at the beginning of `bytes`.
 #[inline(always)]
-pub(crate) fn text_of(out: &mut Vec<u8>, bytes: &[u8], len: usize) {
+pub(crate) fn text(out: &mut Vec<u8>, bytes: &[u8], len: usize) {
     head(out, Major::Text, len as u64);
     copy(out, bytes, len);
-}
-
-#[inline(always)]
-pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
-    head(out, Major::Text, text.len() as u64);
-    out.extend_from_slice(text.as_bytes());
 }
 
 #[inline]
@@ -165,8 +159,8 @@ mod tests {
         ] {
             assert_eq!(hex(|out| number(out, Number::Double(double))), expected);
         }
-        assert_eq!(hex(|out| text(out, "")), "60");
-        assert_eq!(hex(|out| text(out, "\u{6c34}")), "63e6b0b4");
+        assert_eq!(hex(|out| text(out, b"", 0)), "60");
+        assert_eq!(hex(|out| text(out, "\u{6c34}".as_bytes(), 3)), "63e6b0b4");
         assert_eq!(hex(|out| head(out, Major::Array, 25)), "9819");
     }
 }

@@ -139,15 +139,14 @@ impl Compiler<'_> {
             }
             rule.object.others = unevaluated;
         }
-        let required: BTreeMap<&str, ()> = schema.required.iter().map(|name| (name.as_str(), ())).collect();
+        let required: BTreeSet<&str> = schema.required.iter().map(String::as_str).collect();
         let mut entries: Vec<(String, RuleId, bool)> = schema
             .properties
             .iter()
-            .map(|(name, id)| (name.clone(), self.inner(Some(*id)), required.contains_key(name.as_str())))
+            .map(|(name, id)| (name.clone(), self.inner(Some(*id)), required.contains(name.as_str())))
             .collect();
-        let declared: BTreeMap<&str, ()> =
-            schema.properties.iter().map(|(name, _)| (name.as_str(), ())).collect();
-        for name in required.keys().filter(|name| !declared.contains_key(*name)) {
+        let declared: BTreeSet<&str> = schema.properties.iter().map(|(name, _)| name.as_str()).collect();
+        for name in required.difference(&declared) {
             entries.push(((*name).to_owned(), rule.object.others, true));
         }
         rule.object.required = u32::try_from(required.len()).ok()?;
@@ -257,14 +256,8 @@ fn skip_references(rules: &mut [Rule]) {
 
 fn type_named(name: &str) -> TypeSet {
     match name {
-        "null" => TypeSet::of(Type::Null),
-        "boolean" => TypeSet::of(Type::Boolean),
         "integer" => TypeSet::INTEGER,
-        "number" => TypeSet::of(Type::Number),
-        "string" => TypeSet::of(Type::String),
-        "array" => TypeSet::of(Type::Array),
-        "object" => TypeSet::of(Type::Object),
-        _ => TypeSet::NONE,
+        _ => Type::named(name).map_or(TypeSet::NONE, TypeSet::of),
     }
 }
 

@@ -57,13 +57,8 @@ impl Types {
 
     fn named(name: &str) -> Self {
         match name {
-            "null" => Self::of(Type::Null),
-            "boolean" => Self::of(Type::Boolean),
-            "number" | "integer" => Self::of(Type::Number),
-            "string" => Self::of(Type::String),
-            "array" => Self::of(Type::Array),
-            "object" => Self::of(Type::Object),
-            _ => Self::NONE,
+            "integer" => Self::of(Type::Number),
+            _ => Type::named(name).map_or(Self::NONE, Self::of),
         }
     }
 }

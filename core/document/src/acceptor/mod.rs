@@ -42,7 +42,7 @@ pub const NOTHING: RuleId = RuleId::MAX - 1;
 /// What one sub-schema asks of a value.
 #[derive(Debug)]
 pub struct Rule {
-    /// Of a scalar nothing but its type is asked.
+    /// What [`asks_only_types`](Self::asks_only_types) says, looked at for each value.
     only_types: bool,
     pub types: TypeSet,
     /// The values that `enum` and `const` allow.
@@ -77,14 +77,16 @@ impl Rule {
         let [InPlace::Also(target)] = *self.in_place else { return None };
         let unbounded = (0, usize::MAX);
         let nothing_else = self.types == TypeSet::ALL
-            && self.allowed.is_none()
-            && self.length.is_none()
-            && self.bounds.is_none()
-            && self.rest.is_none()
+            && self.asks_only_types()
             && (self.array.items, self.array.len) == (ANYTHING, unbounded)
             && (self.object.others, self.object.len) == (ANYTHING, unbounded)
             && self.object.names.is_empty();
         nothing_else.then_some(target)
+    }
+
+    /// Whether of a scalar nothing but its type is asked.
+    fn asks_only_types(&self) -> bool {
+        self.allowed.is_none() && self.length.is_none() && self.bounds.is_none() && self.rest.is_none()
     }
 }
 
@@ -203,10 +205,7 @@ impl Acceptor {
     /// first.
     pub fn new(mut rules: Vec<Rule>) -> Self {
         for rule in &mut rules {
-            rule.only_types = rule.allowed.is_none()
-                && rule.length.is_none()
-                && rule.bounds.is_none()
-                && rule.rest.is_none();
+            rule.only_types = rule.asks_only_types();
         }
         Self { rules }
     }

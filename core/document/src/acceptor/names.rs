@@ -2,7 +2,7 @@
 
 use super::RuleId;
 use crate::cbor;
-use crate::document::same;
+use crate::document::{name_order, same};
 
 /// Properties in the digest's order, and a table to find them by name.
 #[derive(Debug, Default)]
@@ -40,11 +40,11 @@ impl Names {
             .into_iter()
             .map(|(name, rule, required)| {
                 let mut encoded = Vec::new();
-                cbor::text(&mut encoded, &name);
+                cbor::text(&mut encoded, name.as_bytes(), name.len());
                 Property { name: name.into(), rule, required, encoded: encoded.into() }
             })
             .collect();
-        properties.sort_unstable_by(|a, b| (a.name.len(), &a.name).cmp(&(b.name.len(), &b.name)));
+        properties.sort_unstable_by(|a, b| name_order(a.name.as_bytes(), b.name.as_bytes()));
         let table = table(&properties).unwrap_or_default();
         Self { properties, table }
     }
@@ -83,8 +83,7 @@ impl Names {
 
     /// Likewise, without the table.
     fn search(&self, name: &[u8]) -> Option<(u32, &Property)> {
-        let compare =
-            |property: &Property| (property.name.len(), property.name.as_bytes()).cmp(&(name.len(), name));
+        let compare = |property: &Property| name_order(property.name.as_bytes(), name);
         let rank = self.properties.binary_search_by(compare).ok()?;
         Some((u32::try_from(rank).ok()?, self.properties.get(rank)?))
     }

@@ -136,7 +136,7 @@ fn encode(node: Node<'_>, out: &mut Vec<u8>) {
         Type::Null => out.push(cbor::NULL),
         Type::Boolean => out.push(if node.boolean() == Some(true) { cbor::TRUE } else { cbor::FALSE }),
         Type::Number => cbor::number(out, node.number().unwrap_or(Number::Integer(0))),
-        Type::String => cbor::text(out, node.string().unwrap_or_default()),
+        Type::String => encode_text(node.string().unwrap_or_default(), out),
         Type::Array => {
             cbor::head(out, Major::Array, node.len() as u64);
             for element in node.elements() {
@@ -146,9 +146,13 @@ fn encode(node: Node<'_>, out: &mut Vec<u8>) {
         Type::Object => {
             cbor::head(out, Major::Map, node.len() as u64);
             for (name, value) in node.sorted_members() {
-                cbor::text(out, name);
+                encode_text(name, out);
                 encode(value, out);
             }
         }
     }
+}
+
+fn encode_text(text: &str, out: &mut Vec<u8>) {
+    cbor::text(out, text.as_bytes(), text.len());
 }

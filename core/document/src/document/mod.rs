@@ -111,6 +111,13 @@ pub enum Type {
 }
 
 impl Type {
+    const ALL: [Self; 6] = [Self::Null, Self::Boolean, Self::Number, Self::String, Self::Array, Self::Object];
+
+    /// The type of that name in JSON Schema; `integer` is none of its own here.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The type's name in JSON Schema.
     pub fn name(self) -> &'static str {
         match self {
@@ -189,19 +196,23 @@ impl<'s> Document<'s> {
         .unwrap_or_default()
     }
 
+    /// A string's or a name's bytes, and those that stand behind it.
+    #[inline(always)]
+    fn bytes_from(&self, entry: Entry) -> &[u8] {
+        let text = if entry.kind == Kind::Escaped { &self.unescaped } else { self.source };
+        text.as_bytes().get(entry.at as usize..).unwrap_or_default()
+    }
+
     /// Appends a string's or a name's encoding for the digest.
     #[inline(always)]
     pub(crate) fn encode_text(&self, entry: Entry, out: &mut Vec<u8>) {
-        let text = if entry.kind == Kind::Escaped { &self.unescaped } else { self.source };
-        let rest = text.as_bytes().get(entry.at as usize..).unwrap_or_default();
-        cbor::text_of(out, rest, entry.len as usize);
+        cbor::text(out, self.bytes_from(entry), entry.len as usize);
     }
 
     /// A string's or a name's bytes.
     #[inline(always)]
     pub(crate) fn bytes(&self, entry: Entry) -> &[u8] {
-        let text = if entry.kind == Kind::Escaped { &self.unescaped } else { self.source };
-        text.as_bytes().get(entry.at as usize..entry.at as usize + entry.len as usize).unwrap_or_default()
+        self.bytes_from(entry).get(..entry.len as usize).unwrap_or_default()
     }
 
     /// Fills the tank for one evaluation.
@@ -270,8 +281,7 @@ impl Document<'_> {
 
     #[inline(never)]
     fn compare_names(&self, a: NameKey, b: NameKey) -> Ordering {
-        let (a, b) = (self.text(self.entry(a.name)), self.text(self.entry(b.name)));
-        a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+        name_order(self.bytes(self.entry(a.name)), self.bytes(self.entry(b.name)))
     }
 
     /// Sorts by the prefixes, then by the names, then by their places in the source. One sort for
@@ -299,6 +309,13 @@ impl Document<'_> {
         let pairs = keys.iter().zip(keys.iter().skip(1));
         pairs.filter(|(a, b)| compare(a, b) == Ordering::Equal).map(|(_, b)| b.name).min()
     }
+}
+
+/// The order of names in the digest: that of their encodings (RFC 8949 §4.2.1), in which the shorter
+/// one comes first.
+#[inline(always)]
+pub(crate) fn name_order(a: &[u8], b: &[u8]) -> Ordering {
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
 /// Equality of short texts without a call.
@@ -338,8 +355,7 @@ impl std::fmt::Debug for Node<'_> {
 impl<'a> Node<'a> {
     /// The value of that entry.
     #[inline(always)]
-    #[doc(hidden)]
-    pub fn at(document: &'a Document<'_>, index: u32) -> Self {
+    pub(crate) fn at(document: &'a Document<'_>, index: u32) -> Self {
         Self { document, index }
     }
 
@@ -454,10 +470,7 @@ impl<'a> Node<'a> {
                 .map(|(_, value)| value);
         }
         order
-            .binary_search_by(|&other| {
-                let other = document.text(document.entry(other));
-                other.len().cmp(&name.len()).then_with(|| other.cmp(name))
-            })
+            .binary_search_by(|&other| name_order(document.bytes(document.entry(other)), name.as_bytes()))
             .ok()
             .and_then(|at| order.get(at))
             .map(|&name| Node { document, index: name + 1 })
@@ -490,12 +503,6 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The document's source; tells one document from another.
-    #[doc(hidden)]
-    pub fn source_of(self) -> *const u8 {
-        std::ptr::from_ref(self.document).cast()
-    }
-
     /// Where this value stands in the document's order; values further down have larger numbers.
     #[doc(hidden)]
     pub fn ordinal(self) -> u32 {
@@ -506,7 +513,7 @@ impl<'a> Node<'a> {
 impl PartialEq for Node<'_> {
     /// Whether both are the same value of the same document.
     fn eq(&self, other: &Self) -> bool {
-        self.ordinal() == other.ordinal() && std::ptr::eq(self.source_of(), other.source_of())
+        self.ordinal() == other.ordinal() && std::ptr::eq(self.document, other.document)
     }
 }
 
