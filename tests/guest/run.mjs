@@ -5,7 +5,7 @@
 // `{"trap": "<message>"}`, and the next request gets a fresh instance.
 
 import { readFileSync } from "node:fs";
-import { once } from "node:events";
+import { frames, send } from "./frames.mjs";
 
 const REFUSED = 3;
 
@@ -51,35 +51,4 @@ function call(request) {
 // Made anew for each use: a memory that grows detaches the views of it.
 function view(start, length) {
   return new Uint8Array(exports.memory.buffer, start, length);
-}
-
-async function* frames(stream) {
-  let chunks = [];
-  let held = 0;
-  let wanted = null;
-  for await (const chunk of stream) {
-    chunks.push(chunk);
-    held += chunk.length;
-    while (held >= (wanted ?? 4)) {
-      const bytes = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
-      const size = wanted ?? 4;
-      chunks = [bytes.subarray(size)];
-      held -= size;
-      if (wanted === null) {
-        wanted = bytes.readUInt32LE(0);
-      } else {
-        wanted = null;
-        yield bytes.subarray(0, size);
-      }
-    }
-  }
-}
-
-async function send(bytes) {
-  const head = Buffer.alloc(4);
-  head.writeUInt32LE(bytes.length);
-  process.stdout.write(head);
-  if (!process.stdout.write(bytes)) {
-    await once(process.stdout, "drain");
-  }
 }

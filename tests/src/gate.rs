@@ -3,11 +3,12 @@
 //! A request and its answer are JSON texts; the crate `tidegate-guest` says which there are. Another
 //! host is another implementation of [`Gate`] and a line in [`hosts`].
 
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use crate::wasm::{self, MODULE, WasmGate};
+use crate::wasm::{self, CHROMIUM, MODULE, PACKAGE, WasmGate};
 use crate::wasmtime::Wasmtime;
 
 /// Something that runs the core and answers requests, one after the other.
@@ -59,21 +60,29 @@ impl Gate for Native {
     }
 }
 
-/// The core as a WebAssembly module under Node.js.
+/// The core as WebAssembly, called from JavaScript.
 #[derive(Debug)]
-pub struct Wasm(WasmGate);
+pub struct Wasm {
+    name: &'static str,
+    gate: WasmGate,
+}
 
 impl Wasm {
-    const NAME: &'static str = "wasm";
+    /// The guest module under Node.js.
+    const GUEST: &'static str = "wasm";
+    /// The npm package under Node.js.
+    const PACKAGE: &'static str = "npm-node";
+    /// The npm package in a page of Chromium.
+    const PAGE: &'static str = "npm-chromium";
 }
 
 impl Gate for Wasm {
     fn name(&self) -> &'static str {
-        Self::NAME
+        self.name
     }
 
     fn answer(&mut self, request: &[u8]) -> Result<Vec<u8>, String> {
-        self.0.call(request).map_err(|error| error.to_string())
+        self.gate.call(request).map_err(|error| error.to_string())
     }
 }
 
@@ -93,9 +102,16 @@ impl Host {
         Self { name: gate.name(), gate: Ok(Arc::new(Mutex::new(gate))) }
     }
 
-    fn without_module(name: &'static str) -> Self {
-        let reason = format!("{MODULE} does not name the module that `cargo xtask build guest` builds");
-        Self { name, gate: Err(reason) }
+    fn skipped(name: &'static str, reason: impl Into<String>) -> Self {
+        Self { name, gate: Err(reason.into()) }
+    }
+
+    fn in_javascript(name: &'static str, gate: io::Result<Option<WasmGate>>, reason: &str) -> Result<Self, String> {
+        match gate {
+            Ok(Some(gate)) => Ok(Self::running(Wasm { name, gate })),
+            Ok(None) => Ok(Self::skipped(name, reason)),
+            Err(error) => Err(format!("{name}: {error}")),
+        }
     }
 }
 
@@ -104,16 +120,19 @@ impl Host {
 /// # Errors
 /// A host is asked for and does not start.
 pub fn hosts() -> Result<Vec<Host>, String> {
-    let failed = |error: &dyn std::fmt::Display| format!("{MODULE}: {error}");
-    let wasm = WasmGate::from_env().map_err(|error| failed(&error))?;
+    let no_module = format!("{MODULE} does not name the module that `cargo xtask build guest` builds");
+    let no_package = format!("{PACKAGE} does not name the package that `cargo xtask build npm` builds");
+    let no_page = format!("{PACKAGE} and {CHROMIUM} do not name a package and a Chromium");
     let wasmtime = match wasm::module() {
-        Some(module) => Some(Wasmtime::from_file(&module).map_err(|error| failed(&error))?),
-        None => None,
+        Some(module) => Host::running(Wasmtime::from_file(&module).map_err(|error| format!("{MODULE}: {error}"))?),
+        None => Host::skipped(Wasmtime::NAME, no_module.clone()),
     };
     Ok(vec![
         Host::running(Native),
-        wasm.map_or_else(|| Host::without_module(Wasm::NAME), |gate| Host::running(Wasm(gate))),
-        wasmtime.map_or_else(|| Host::without_module(Wasmtime::NAME), Host::running),
+        Host::in_javascript(Wasm::GUEST, WasmGate::from_env(), &no_module)?,
+        wasmtime,
+        Host::in_javascript(Wasm::PACKAGE, WasmGate::of_package(false), &no_package)?,
+        Host::in_javascript(Wasm::PAGE, WasmGate::of_package(true), &no_page)?,
     ])
 }
 

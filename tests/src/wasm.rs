@@ -1,4 +1,4 @@
-//! The guest module, run by Node.js as a child of the tests.
+//! WebAssembly run by Node.js, as a child of the tests: the guest module, and the npm package.
 //!
 //! Node brings its own WebAssembly engine, so the module is run as a browser would run it, and
 //! the tests need nothing beyond what the project needs anyway.
@@ -13,10 +13,21 @@ pub const MODULE: &str = "TIDEGATE_GUEST_WASM";
 /// The path of the guest module, where there is one.
 #[must_use]
 pub fn module() -> Option<PathBuf> {
-    std::env::var_os(MODULE).filter(|path| !path.is_empty()).map(PathBuf::from)
+    named(MODULE)
 }
 
-/// A guest module that answers requests, one after the other.
+/// The environment variable that holds the directory of the installed npm package.
+pub const PACKAGE: &str = "TIDEGATE_NPM_PACKAGE";
+
+/// The environment variable that holds the path of a Chromium.
+pub const CHROMIUM: &str = "TIDEGATE_CHROMIUM";
+
+/// What an environment variable holds, if it holds anything.
+fn named(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// A program for Node.js that answers requests, one after the other.
 #[derive(Debug)]
 pub struct WasmGate {
     child: Child,
@@ -31,24 +42,39 @@ impl WasmGate {
     /// The variable names a file that is not there, or Node.js cannot be started.
     pub fn from_env() -> io::Result<Option<Self>> {
         let Some(module) = module() else { return Ok(None) };
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("guest/run.mjs");
-        Self::start(&script, &module).map(Some)
+        Self::start(&script("guest/run.mjs"), &[module]).map(Some)
     }
 
-    /// Starts `module` under Node.js with `script`, which is `guest/run.mjs`.
+    /// Starts the npm package that [`PACKAGE`] names, or gives `None` where it names none: in Node.js, or
+    /// in a page of the Chromium that [`CHROMIUM`] names.
     ///
     /// # Errors
-    /// One of the files is not there, or Node.js cannot be started. A module that the script
-    /// refuses shows at the first [`call`](Self::call).
-    pub fn start(script: &Path, module: &Path) -> io::Result<Self> {
-        for file in [script, module] {
+    /// A variable names what is not there, or Node.js cannot be started.
+    pub fn of_package(in_chromium: bool) -> io::Result<Option<Self>> {
+        let Some(package) = named(PACKAGE) else { return Ok(None) };
+        let mut arguments = vec![package.join("package.json")];
+        if in_chromium {
+            let Some(chromium) = named(CHROMIUM) else { return Ok(None) };
+            arguments.push(chromium);
+        }
+        Self::start(&script("npm/serve.mjs"), &arguments).map(Some)
+    }
+
+    /// Starts a script under Node.js with the files that it takes.
+    ///
+    /// # Errors
+    /// One of the files is not there, or Node.js cannot be started. What the script refuses shows at the
+    /// first [`call`](Self::call).
+    pub fn start(script: &Path, files: &[PathBuf]) -> io::Result<Self> {
+        for file in files.iter().map(PathBuf::as_path).chain([script]) {
             if !file.is_file() {
                 let message = format!("`{}` is not a file", file.display());
                 return Err(io::Error::new(io::ErrorKind::NotFound, message));
             }
         }
         let mut child = Command::new("node")
-            .args([script, module])
+            .arg(script)
+            .args(files)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -93,6 +119,10 @@ impl WasmGate {
         self.answers.read_exact(&mut answer)?;
         Ok(answer)
     }
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
 impl Drop for WasmGate {

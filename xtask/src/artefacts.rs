@@ -22,11 +22,16 @@ pub(crate) fn guest(workspace: &Workspace) -> Result<PathBuf> {
 
 /// Builds the guest module by a profile, and gives its path.
 pub(crate) fn guest_as(workspace: &Workspace, profile: &str) -> Result<PathBuf> {
-    let target = Target::Unknown;
-    let mut command = workspace.cargo(["build", "--profile", profile, "--package", "tidegate-guest"]);
+    module(workspace, Target::Unknown, "tidegate-guest", profile)
+}
+
+/// Builds a package's module by a profile, and gives its path.
+pub(crate) fn module(workspace: &Workspace, target: Target, package: &str, profile: &str) -> Result<PathBuf> {
+    let mut command = workspace.cargo(["build", "--profile", profile, "--package", package]);
     toolchain::ensure(workspace, target)?.apply(&mut command);
     process::run(&mut command)?;
-    existing(workspace.target.join(target.triple()).join(profile).join("tidegate_guest.wasm"))
+    let name = format!("{}.wasm", package.replace('-', "_"));
+    existing(workspace.target.join(target.triple()).join(profile).join(name))
 }
 
 /// Builds the program that serves the tests over libSQL, as they are built, and gives its path.

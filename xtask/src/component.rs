@@ -10,7 +10,7 @@ use wasmparser::{Parser, Payload};
 
 use crate::artefacts;
 use crate::process;
-use crate::toolchain::{self, Target};
+use crate::toolchain::Target;
 use crate::tools;
 use crate::workspace::Workspace;
 
@@ -31,12 +31,7 @@ const FEATURES: [&str; 7] = [
 
 /// Builds a component's package and gives the path of the component as rustc left it.
 pub(crate) fn build(workspace: &Workspace, package: &str) -> Result<PathBuf> {
-    let target = Target::Wasip2;
-    let mut command = workspace.cargo(["build", "--profile", "component", "--package", package]);
-    toolchain::ensure(workspace, target)?.apply(&mut command);
-    process::run(&mut command)?;
-    let name = format!("{}.wasm", package.replace('-', "_"));
-    artefacts::existing(workspace.target.join(target.triple()).join("component").join(name))
+    artefacts::module(workspace, Target::Wasip2, package, "component")
 }
 
 /// Builds the component that is shipped, and gives its path.
@@ -83,7 +78,7 @@ pub(crate) fn optimised_guest(workspace: &Workspace, profile: &str) -> Result<Pa
 }
 
 /// Whether what is at `place` was made from this. Optimising takes half a minute.
-fn is_made_from(place: &Path, made_from: &Path, source: &[u8]) -> bool {
+pub(crate) fn is_made_from(place: &Path, made_from: &Path, source: &[u8]) -> bool {
     place.is_file() && fs::read(made_from).is_ok_and(|before| before == source)
 }
 
@@ -130,7 +125,7 @@ fn with_modules(
     Ok(changed.finish())
 }
 
-fn optimise(workspace: &Workspace, scratch: &Path, number: usize, module: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn optimise(workspace: &Workspace, scratch: &Path, number: usize, module: &[u8]) -> Result<Vec<u8>> {
     // Those that only pass calls on have nothing to gain.
     if module.len() < 16 * 1024 {
         return Ok(module.to_vec());

@@ -7,6 +7,7 @@ mod demo;
 mod features;
 mod fuzz;
 mod instructions;
+mod npm;
 mod process;
 mod suite;
 mod toolchain;
@@ -65,6 +66,8 @@ enum Artefact {
     Native,
     /// The Spin component, in `host-spin/tidegate.wasm`
     Component,
+    /// The npm package, in `pkg-js/`
+    Npm,
     /// The core as a WebAssembly module, for the tests
     Guest,
 }
@@ -90,6 +93,9 @@ fn perform(task: &Task) -> Result<()> {
             }
             if matches!(artefact, None | Some(Artefact::Component)) {
                 println!("{}", component::shipped(&workspace)?.display());
+            }
+            if matches!(artefact, None | Some(Artefact::Npm)) {
+                println!("{}", npm::build(&workspace)?.display());
             }
             if matches!(artefact, None | Some(Artefact::Guest)) {
                 println!("{}", artefacts::guest(&workspace)?.display());

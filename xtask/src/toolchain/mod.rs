@@ -22,6 +22,8 @@ use crate::workspace::Workspace;
 pub(crate) enum Target {
     /// `wasm32-unknown-unknown`: the core alone, with no system below it.
     Unknown,
+    /// The same, in JavaScript.
+    Web,
     /// `wasm32-wasip2`: components. What comes out for Spin speaks WASI 0.3, which has no target of
     /// its own.
     Wasip2,
@@ -30,7 +32,7 @@ pub(crate) enum Target {
 impl Target {
     pub(crate) fn triple(self) -> &'static str {
         match self {
-            Self::Unknown => "wasm32-unknown-unknown",
+            Self::Unknown | Self::Web => "wasm32-unknown-unknown",
             Self::Wasip2 => "wasm32-wasip2",
         }
     }
@@ -38,12 +40,12 @@ impl Target {
     /// What every build for the target is given, before what a caller adds.
     fn rustflags(self) -> &'static [&'static str] {
         match self {
-            // Keeps the `wasm_js` feature that a dependency turns on from importing the
-            // browser's random source; the guest has the function that this asks for.
             // Vector instructions are what digests are computed with; every browser of the last years
             // and every host of components has them.
+            Self::Web | Self::Wasip2 => &["-Ctarget-feature=+simd128"],
+            // Keeps the `wasm_js` feature that a dependency turns on from importing the
+            // browser's random source; the guest has the function that this asks for.
             Self::Unknown => &["--cfg", r#"getrandom_backend="custom""#, "-Ctarget-feature=+simd128"],
-            Self::Wasip2 => &["-Ctarget-feature=+simd128"],
         }
     }
 

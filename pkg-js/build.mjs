@@ -1,0 +1,38 @@
+// Puts the package together in `dist`: `node build.mjs DIRECTORY`, where wasm-bindgen's `glue.js` and the
+// optimised `tidegate.wasm` are.
+
+import { cp, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { transform } from "esbuild";
+
+const from = process.argv[2];
+const home = fileURLToPath(new URL(".", import.meta.url));
+const dist = join(home, "dist");
+const cjs = join(dist, "cjs");
+
+await rm(dist, { recursive: true, force: true });
+await mkdir(cjs, { recursive: true });
+await cp(join(home, "js"), dist, { recursive: true });
+for (const name of ["glue.js", "tidegate.wasm"]) {
+  await cp(join(from, name), join(dist, name));
+}
+const gzipped = gzipSync(await readFile(join(dist, "tidegate.wasm")), { level: 9 }).toString("base64");
+await writeFile(join(dist, "inline-wasm.js"), `export const gzipped =\n  "${gzipped}";\n`);
+await cp(join(home, "../LICENSE"), join(home, "LICENSE"));
+
+// CommonJS, file by file, so that all entries share what they share in the modules.
+await writeFile(join(cjs, "package.json"), '{ "type": "commonjs" }\n');
+for (const name of await readdir(dist)) {
+  if (name.endsWith(".d.ts")) {
+    await cp(join(dist, name), join(cjs, name));
+  } else if (name.endsWith(".js")) {
+    const text = await readFile(join(dist, name), "utf8");
+    const url = "require('node:url').pathToFileURL(__filename)";
+    const options = { format: "cjs", target: "node20", define: { "import.meta.url": "importMetaUrl" } };
+    const { code } = await transform(text.replaceAll("./tidegate.wasm", "../tidegate.wasm"), options);
+    const head = code.includes("importMetaUrl") ? `const importMetaUrl = ${url};\n` : "";
+    await writeFile(join(cjs, name), head + code);
+  }
+}

@@ -1,0 +1,11 @@
+// For browsers and bundlers: the module is fetched.
+
+import { load } from "./load.js";
+
+export * from "./errors.js";
+export * from "./gate.js";
+
+export function init(source) {
+  // Written so that bundlers see it.
+  return load(source ?? new URL("./tidegate.wasm", import.meta.url));
+}
