@@ -217,7 +217,8 @@ function read(method, place, response, text) {
   }
   if (typeof value === "object" && value) {
     if (response.ok) return value;
-    if (typeof value.code === "string" && /^application\/problem\+json\b/i.test(headers.get("Content-Type"))) {
+    // Other servers, such as a proxy on the way, have problem documents of their own.
+    if (/^urn:tidegate:problem:/.test(value.type)) {
       return new ProblemError(value, "server", headers.get("X-Request-Id"));
     }
   }

@@ -13,6 +13,8 @@ import { CrashError, NotInitializedError, SchemaError, TidegateError, Unreadable
 const PIECE = 1024 * 1024;
 /** How long chunks are gathered into a piece, in milliseconds. A slow source is not waited for. */
 const GATHER = 50;
+/** What an error event without a message means. */
+const NOT_LOADED = "if it could not be loaded, start it yourself and give it as `worker`";
 
 /** Makes the class, for workers that `spawn` starts. */
 export const gateWorker = (spawn) =>
@@ -40,20 +42,16 @@ export const gateWorker = (spawn) =>
       if (token !== PRIVATE) throw new TypeError("a worker is started by `GateWorker.start`");
       this.#worker = worker;
       const received = (message) => this.#received(message);
-      const failed = (cause) => {
-        // In browsers the script's absence is an event that says nothing.
-        const why = cause?.message || "if it could not be loaded, start it yourself and give it as `worker`";
-        this.#end(new CrashError(`the worker failed: ${why}`, { cause: cause?.error ?? cause }));
-      };
+      const failed = (why, cause) => this.#end(new CrashError(`the worker failed: ${why}`, cause && { cause }));
       if (typeof worker.on === "function") {
         worker.on("message", received);
-        worker.on("error", failed);
-        worker.on("messageerror", failed);
-        worker.on("exit", () => failed({ message: "it has exited" }));
+        worker.on("error", (error) => failed(error?.message ?? error, error));
+        worker.on("messageerror", (error) => failed(error.message, error));
+        worker.on("exit", () => failed("it has exited"));
       } else {
         worker.addEventListener("message", (event) => received(event.data));
-        worker.addEventListener("error", failed);
-        worker.addEventListener("messageerror", () => failed({ message: "a message could not be read" }));
+        worker.addEventListener("error", (event) => failed(event.message || NOT_LOADED, event.error ?? event));
+        worker.addEventListener("messageerror", () => failed("a message could not be read"));
       }
     }
 
@@ -201,6 +199,7 @@ function chunksOf(reader) {
 /** The pieces of a source: bytes of our own, few enough to be copied and sent in one go. */
 class Pieces {
   #chunks;
+  /** What of a chunk is still to be handed out. */
   #rest = new Uint8Array(0);
   #atEnd = false;
 
@@ -210,24 +209,18 @@ class Pieces {
 
   /** The next piece; none at the end. Small chunks are gathered, as each message has its price. */
   async next() {
-    const gathered = [];
+    const piece = new Uint8Array(PIECE);
     let size = 0;
     const until = performance.now() + GATHER;
     do {
       if (this.#rest.length === 0) await this.#read();
+      // Copied at once: a source may fill the same buffer again for the next chunk.
       const part = this.#rest.subarray(0, PIECE - size);
-      this.#rest = this.#rest.subarray(part.length);
-      gathered.push(part);
+      piece.set(part, size);
       size += part.length;
-    } while (size < PIECE && !this.#atEnd && performance.now() < until);
-    if (size === 0) return this.#atEnd ? undefined : this.next();
-    const piece = new Uint8Array(size);
-    let at = 0;
-    for (const part of gathered) {
-      piece.set(part, at);
-      at += part.length;
-    }
-    return piece;
+      this.#rest = this.#rest.subarray(part.length);
+    } while (!this.#atEnd && (size === 0 || (size < PIECE && performance.now() < until)));
+    return size === 0 ? undefined : piece.subarray(0, size);
   }
 
   async #read() {

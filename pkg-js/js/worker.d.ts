@@ -88,7 +88,11 @@ export class GateWorker {
    *
    * @throws {TypeError} if it is no manifest.
    */
-  plan(manifest: Manifest | JsonText, source: Source, options?: FileOptions): Promise<(Plan & FileRead) | (Rejected & FileRead)>;
+  plan(
+    manifest: Manifest | JsonText,
+    source: Source,
+    options?: FileOptions,
+  ): Promise<(Plan & FileRead) | (Rejected & FileRead)>;
 
   /** Ends the worker. What it is doing is rejected. Under Node.js an idle one keeps no process alive. */
   terminate(): void;

@@ -2,4 +2,6 @@
 import { gateWorker } from "./worker-core.js";
 
 // Bundlers find the worker by this very expression.
-export const GateWorker = gateWorker(() => new Worker(new URL("./worker-thread.js", import.meta.url), { type: "module" }));
+export const GateWorker = gateWorker(
+  () => new Worker(new URL("./worker-thread.js", import.meta.url), { type: "module" }),
+);

@@ -25,11 +25,11 @@ const json = (body, status = 200, headers = {}) => [
   typeof body === "string" ? body : JSON.stringify(body),
 ];
 const problem = (code, status, more = {}, headers = {}) =>
-  json(
-    { type: `urn:tidegate:problem:${code}`, code, title: code, status, detail: `about ${code}`, ...more },
-    status,
-    { "Content-Type": "application/problem+json", "X-Request-Id": "request-1", ...headers },
-  );
+  json({ type: `urn:tidegate:problem:${code}`, code, title: code, status, detail: `about ${code}`, ...more }, status, {
+    "Content-Type": "application/problem+json",
+    "X-Request-Id": "request-1",
+    ...headers,
+  });
 const unavailable = (retryAfter) =>
   problem("storage-unavailable", 503, {}, retryAfter === undefined ? {} : { "Retry-After": retryAfter });
 
@@ -72,10 +72,15 @@ const failure = async (promise) => {
 /** A gate that says what it is told to, and remembers what it was asked. */
 function fakeGate(verdict = { valid: true }) {
   const asked = [];
-  const ask = (name) => (...given) => {
-    asked.push([name, ...given.map((value) => (value instanceof Uint8Array ? Buffer.from(value).toString() : value))]);
-    return verdict;
-  };
+  const ask =
+    (name) =>
+    (...given) => {
+      asked.push([
+        name,
+        ...given.map((value) => (value instanceof Uint8Array ? Buffer.from(value).toString() : value)),
+      ]);
+      return verdict;
+    };
   return {
     asked,
     check: ask("check"),
@@ -128,12 +133,16 @@ describe("what is sent", limit, () => {
   });
 
   test("the parameters, encoded", async () => {
-    await client().send("odd name/?", {}, {
-      groupKey: "a&b=c d+é",
-      event: "50%",
-      actor: { name: "Ada, Countess" },
-      dryRun: true,
-    });
+    await client().send(
+      "odd name/?",
+      {},
+      {
+        groupKey: "a&b=c d+é",
+        event: "50%",
+        actor: { name: "Ada, Countess" },
+        dryRun: true,
+      },
+    );
     const { pathname, searchParams } = new URL(requests[0].url, url);
     assert.equal(pathname, "/integration/custom-data/event/odd%20name%2F%3F");
     assert.deepEqual(Object.fromEntries(searchParams), {
@@ -158,7 +167,10 @@ describe("what is sent", limit, () => {
   test("a bulk", async () => {
     answers = [json({ result: "applied", added: 2 })];
     const options = { maxRemovals: "20%", details: true, groupKey: "g" };
-    assert.deepEqual(await client().sendBulk("employee", [{ employeeId: "1" }], options), { result: "applied", added: 2 });
+    assert.deepEqual(await client().sendBulk("employee", [{ employeeId: "1" }], options), {
+      result: "applied",
+      added: 2,
+    });
     await client().sendBulk("employee", ' \r\n\t[{"employeeId": "1"}]', { maxRemovals: 0 });
     await client().sendBulk("employee", new TextEncoder().encode("[]"));
     assert.deepEqual(
@@ -243,7 +255,8 @@ describe("what is refused before anything is sent", limit, () => {
   });
 
   test("what JSON.stringify writes nothing for", async () => {
-    for (const payload of [undefined, () => {}]) assert.ok((await failure(client().send("t", payload))) instanceof TypeError);
+    for (const payload of [undefined, () => {}])
+      assert.ok((await failure(client().send("t", payload))) instanceof TypeError);
     nothingSent();
   });
 
@@ -366,8 +379,14 @@ describe("with a gate", limit, () => {
     await it.sendBulk("t", '{"id":"1"}\n{"id":"2"}\n');
     await it.sendBulk("t", ' [ {"id":"1"}]');
     await it.sendBulk("t", [{ id: "1" }]);
-    assert.deepEqual(requests.map((request) => request.body), ['[{"id":"1"},{"id":"2"}]', ' [ {"id":"1"}]', '[{"id":"1"}]']);
-    assert.deepEqual(gate.asked.map(([, text]) => text), ['{"id":"1"}\n{"id":"2"}\n', ' [ {"id":"1"}]', '[{"id":"1"}]']);
+    assert.deepEqual(
+      requests.map((request) => request.body),
+      ['[{"id":"1"},{"id":"2"}]', ' [ {"id":"1"}]', '[{"id":"1"}]'],
+    );
+    assert.deepEqual(
+      gate.asked.map(([, text]) => text),
+      ['{"id":"1"}\n{"id":"2"}\n', ' [ {"id":"1"}]', '[{"id":"1"}]'],
+    );
   });
 
   test("other tables go without, whatever they are called", async () => {
@@ -377,14 +396,22 @@ describe("with a gate", limit, () => {
   });
 
   test("a preview sends no payload", async () => {
-    const plan = { valid: true, added: 1, modified: 0, removed: 0, unchanged: 0, changes: [{ type: "added", id: "1" }] };
+    const plan = {
+      valid: true,
+      added: 1,
+      modified: 0,
+      removed: 0,
+      unchanged: 0,
+      changes: [{ type: "added", id: "1" }],
+    };
     const gate = fakeGate(plan);
     answers = [json({ items: { 2: "bb" } })];
     assert.equal(await client({ gates: { t: gate } }).preview("t", [{ id: "1" }], { groupKey: "g" }), plan);
     assert.deepEqual(gate.asked, [["plan", { items: { 2: "bb" } }, '[{"id":"1"}]']]);
-    assert.deepEqual(requests.map(({ method, url, body }) => [method, url, body]), [
-      ["GET", "/integration/custom-data/manifest/t?groupKey=g", ""],
-    ]);
+    assert.deepEqual(
+      requests.map(({ method, url, body }) => [method, url, body]),
+      [["GET", "/integration/custom-data/manifest/t?groupKey=g", ""]],
+    );
   });
 
   test("a preview of what does not pass, and one without a gate", async () => {
@@ -405,7 +432,10 @@ describe("with a gate", limit, () => {
       json({ result: "added" }),
     ];
     await client().send("t", bytes);
-    assert.deepEqual(requests.map((request) => request.body), ['{"id":"1"}', '{"id":"1"}']);
+    assert.deepEqual(
+      requests.map((request) => request.body),
+      ['{"id":"1"}', '{"id":"1"}'],
+    );
   });
 });
 
@@ -442,7 +472,7 @@ describe("answers that are none", limit, () => {
       [json("7"), 200],
       [[404, { "Content-Type": "text/html" }, "nothing here"], 404],
       [json({ message: "denied" }, 403), 403],
-      [json({ title: "no code" }, 403, { "Content-Type": "application/problem+json" }), 403],
+      [json({ title: "of a proxy", code: "x" }, 403, { "Content-Type": "application/problem+json" }), 403],
       [[204, {}, ""], 204],
     ];
     for (const [answer, status] of cases) {
@@ -454,7 +484,10 @@ describe("answers that are none", limit, () => {
     }
     answers = [html];
     const error = await failure(client().send("t", {}, { event: "private" }));
-    assert.match(error.message, /^POST http:\/\/127\.0\.0\.1:\d+\/integration\/custom-data\/event\/t was answered 200 /);
+    assert.match(
+      error.message,
+      /^POST http:\/\/127\.0\.0\.1:\d+\/integration\/custom-data\/event\/t was answered 200 /,
+    );
     assert.ok(error.cause instanceof SyntaxError);
     assert.doesNotMatch(inspect(error), /private/);
   });
@@ -554,7 +587,9 @@ describe("tries", limit, () => {
     const { port } = other.address();
     other.close();
     await once(other, "close");
-    const error = await failure(client({ url: `http://127.0.0.1:${port}`, retries: 1 }).send("t", {}, { event: "private" }));
+    const error = await failure(
+      client({ url: `http://127.0.0.1:${port}`, retries: 1 }).send("t", {}, { event: "private" }),
+    );
     assert.ok(error instanceof ConnectionError);
     assert.equal(error.status, null);
     assert.match(error.message, /was not answered: ECONNREFUSED$/);
@@ -624,7 +659,18 @@ describe("ends when its signal says so", limit, () => {
 test("the key is nowhere to be seen", limit, async () => {
   const it = client({ gates: { t: fakeGate() } });
   answers = [problem("unauthorized", 401)];
-  const seen = [it, await failure(it.send("t", {})), await failure(client({ fetch: async () => { throw new TypeError("no"); }, retries: 0 }).send("t", {}))];
+  const seen = [
+    it,
+    await failure(it.send("t", {})),
+    await failure(
+      client({
+        fetch: async () => {
+          throw new TypeError("no");
+        },
+        retries: 0,
+      }).send("t", {}),
+    ),
+  ];
   for (const value of seen) {
     assert.doesNotMatch(inspect(value, { depth: 10, showHidden: true }), new RegExp(KEY));
     assert.doesNotMatch(JSON.stringify(value), new RegExp(KEY));

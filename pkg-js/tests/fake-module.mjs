@@ -14,7 +14,13 @@ export function prepare(schema) {
   log.push(["prepare", schema]);
   const text = typeof schema === "string" ? schema : new TextDecoder().decode(schema);
   if (text === "unreadable") {
-    throw new UnreadableError("expected a value", { code: "malformed-json", line: 1, column: 1, offset: 0, pointer: "#" });
+    throw new UnreadableError("expected a value", {
+      code: "malformed-json",
+      line: 1,
+      column: 1,
+      offset: 0,
+      pointer: "#",
+    });
   }
   if (text.includes("wrong")) {
     throw new SchemaError([
@@ -46,10 +52,14 @@ export class FileCheck {
     this.#bytes += piece.length;
     const text = new TextDecoder().decode(piece);
     const slow = /slow (\d+)/.exec(text.slice(0, 1000));
-    if (slow) for (const until = performance.now() + Number(slow[1]); performance.now() < until; );
-    if (text.includes("crash")) throw new CrashError("the stack did not suffice", { cause: new RangeError("overflow") });
+    if (slow) for (const until = performance.now() + Number(slow[1]); performance.now() < until;);
+    if (text.includes("crash"))
+      throw new CrashError("the stack did not suffice", { cause: new RangeError("overflow") });
     if (text.includes("exit")) process.exit(3);
-    if (text.includes("throw")) setTimeout(() => { throw new Error("out of nowhere"); });
+    if (text.includes("throw"))
+      setTimeout(() => {
+        throw new Error("out of nowhere");
+      });
     this.itemCount += text.split("\n").length - 1;
     this.invalidItems += text.split("bad").length - 1;
     this.isOver ||= text.includes("stop");

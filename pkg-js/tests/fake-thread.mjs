@@ -6,4 +6,7 @@ import { parentPort } from "node:worker_threads";
 import { serve } from "../js/worker-thread-core.js";
 import * as fake from "./fake-module.mjs";
 
-parentPort.on("message", serve((message) => parentPort.postMessage(message), setImmediate, fake));
+parentPort.on(
+  "message",
+  serve((message) => parentPort.postMessage(message), setImmediate, fake),
+);

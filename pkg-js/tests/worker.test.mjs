@@ -25,10 +25,14 @@ const lines = (count, line = "x") => `${line}\n`.repeat(count);
 function nearby() {
   const { port1, port2 } = new MessageChannel();
   const crossed = { there: [], back: [] };
-  const receive = serve((message) => {
-    crossed.back.push(message);
-    port2.postMessage(message);
-  }, setImmediate, fake);
+  const receive = serve(
+    (message) => {
+      crossed.back.push(message);
+      port2.postMessage(message);
+    },
+    setImmediate,
+    fake,
+  );
   port2.on("message", (message) => {
     crossed.there.push(message);
     receive(message);
@@ -111,7 +115,10 @@ describe("starting", limit, () => {
     const exit = once(worker, "exit");
     const error = await failure(ThreadWorker.start({ wrong: true }, { worker }));
     assert.ok(error instanceof SchemaError && error instanceof TidegateError);
-    assert.deepEqual(error.problems.map((problem) => problem.code), ["root-type", "resource-keyword"]);
+    assert.deepEqual(
+      error.problems.map((problem) => problem.code),
+      ["root-type", "resource-keyword"],
+    );
     assert.match(error.message, /#\/type: expected `object`/);
     await exit;
   });
@@ -134,7 +141,16 @@ describe("starting", limit, () => {
     assert.match(error.message, /the worker failed: Cannot find module/);
     assert.ok((await failure(NearbyWorker.start(undefined))) instanceof TypeError);
     assert.equal((await failure(NearbyWorker.start("{}", { wasm: () => {} }))).name, "DataCloneError");
-    assert.equal((await failure(gateWorker(() => { throw new RangeError("none"); }).start("{}"))).message, "none");
+    assert.equal(
+      (
+        await failure(
+          gateWorker(() => {
+            throw new RangeError("none");
+          }).start("{}"),
+        )
+      ).message,
+      "none",
+    );
     assert.throws(() => new NearbyWorker(), TypeError);
   });
 
@@ -163,7 +179,10 @@ describe("starting", limit, () => {
   });
 });
 
-for (const [where, Type] of [["here", NearbyWorker], ["in a thread", ThreadWorker]]) {
+for (const [where, Type] of [
+  ["here", NearbyWorker],
+  ["in a thread", ThreadWorker],
+]) {
   describe(`checking, ${where}`, limit, () => {
     const text = lines(300_000, "äbcdefg");
     const bytes = encode(text);
@@ -202,6 +221,18 @@ for (const [where, Type] of [["here", NearbyWorker], ["in a thread", ThreadWorke
       assert.equal(bytes.length, expected.bytes, "the caller's bytes stay there");
     });
 
+    test("a source that fills one buffer again and again", async (t) => {
+      const worker = await started(t, Type);
+      const buffer = new Uint8Array(2);
+      const source = (async function* () {
+        for (let i = 0; i < 100; i++) {
+          buffer.set(i < 50 ? [0x78, 0x0a] : [0x78, 0x78]);
+          yield buffer;
+        }
+      })();
+      assert.equal((await worker.check(source)).itemCount, 50);
+    });
+
     test("nothing at all", async (t) => {
       const worker = await started(t, Type);
       for (const source of ["", new Uint8Array(0), new Blob([]), new Blob([]).stream(), chunks.call(null, Infinity)]) {
@@ -235,7 +266,11 @@ for (const [where, Type] of [["here", NearbyWorker], ["in a thread", ThreadWorke
       const worker = await started(t, Type);
       const piece = encode(`slow 30\n${lines(1000, "bad")}`.padEnd(MIB, "-"));
       const seen = [];
-      const source = new Blob(Array(20).fill([piece, piece.fill(45, 5000, 5000)]).flat());
+      const source = new Blob(
+        Array(20)
+          .fill([piece, piece.fill(45, 5000, 5000)])
+          .flat(),
+      );
       await worker.check(source, { onProgress: (progress) => seen.push({ ...progress, at: performance.now() }) });
       assert.ok(seen.length >= 3 && seen.length <= 20, String(seen.length));
       for (const [i, next] of seen.slice(1).entries()) {
@@ -253,15 +288,22 @@ for (const [where, Type] of [["here", NearbyWorker], ["in a thread", ThreadWorke
         order.push([name, itemCount]);
       };
       await Promise.all([
-        check("slow", (async function* () {
-          yield encode("slow 100\n");
-          await sleep(100);
-          yield encode("x\n");
-        })()),
+        check(
+          "slow",
+          (async function* () {
+            yield encode("slow 100\n");
+            await sleep(100);
+            yield encode("x\n");
+          })(),
+        ),
         check("blob", new Blob([lines(3)])),
         check("text", lines(4)),
       ]);
-      assert.deepEqual(order, [["slow", 2], ["blob", 3], ["text", 4]]);
+      assert.deepEqual(order, [
+        ["slow", 2],
+        ["blob", 3],
+        ["text", 4],
+      ]);
     });
 
     test("a crash ends its job, and the worker goes on", async (t) => {
@@ -381,7 +423,12 @@ for (const [where, Type] of [["here", NearbyWorker], ["in a thread", ThreadWorke
         if (controller.signal.aborted) late++;
         controller.abort(reason);
       };
-      const error = await failure(worker.check(endless(() => (closed = true)), { signal: controller.signal, onProgress }));
+      const error = await failure(
+        worker.check(
+          endless(() => (closed = true)),
+          { signal: controller.signal, onProgress },
+        ),
+      );
       assert.equal(error, reason);
       assert.equal((await worker.check("x\n")).itemCount, 1);
       await until(() => closed);
@@ -422,9 +469,14 @@ for (const [where, Type] of [["here", NearbyWorker], ["in a thread", ThreadWorke
       const worker = await started(t, Type);
       const first = new AbortController();
       const second = new AbortController();
-      const running = worker.check(endless(() => {}), { signal: first.signal });
+      const running = worker.check(
+        endless(() => {}),
+        { signal: first.signal },
+      );
       let closed;
-      const waiting = worker.check(new ReadableStream({ cancel: (reason) => (closed = reason) }), { signal: second.signal });
+      const waiting = worker.check(new ReadableStream({ cancel: (reason) => (closed = reason) }), {
+        signal: second.signal,
+      });
       const last = worker.check("x\n");
       second.abort("second");
       assert.equal(await failure(waiting), "second");
@@ -465,7 +517,10 @@ describe("the protocol", limit, () => {
     await failure(worker.check(new ReadableStream(), { signal: AbortSignal.timeout(20) }));
     await worker.check("x\n", { showValues: true });
     const checks = fake.log.filter(([name]) => name === "check");
-    assert.deepEqual(checks.map(([, options]) => options.showValues), [false, false, false, true]);
+    assert.deepEqual(
+      checks.map(([, options]) => options.showValues),
+      [false, false, false, true],
+    );
     assert.ok(checks.every(([, , check]) => check.freed));
   });
 
@@ -501,15 +556,25 @@ describe("the protocol", limit, () => {
   test("ignores what it does not know", async (t) => {
     const near = nearby();
     const worker = await started(t, NearbyWorker, { worker: near });
-    for (const message of [null, undefined, "hello", { type: "webpackOk" }, { id: 99, piece: encode("x") }, { id: 1, cancel: true }]) {
+    for (const message of [
+      null,
+      undefined,
+      "hello",
+      { type: "webpackOk" },
+      { id: 99, piece: encode("x") },
+      { id: 1, cancel: true },
+    ]) {
       near.postMessage(message);
     }
-    const check = worker.check((async function* () {
-      yield encode("x\n");
-      for (const message of [null, "hello", { id: 99, cancel: true }, { kind: "check", id: 98 }]) near.postMessage(message);
-      await sleep(20);
-      yield encode("x\n");
-    })());
+    const check = worker.check(
+      (async function* () {
+        yield encode("x\n");
+        for (const message of [null, "hello", { id: 99, cancel: true }, { kind: "check", id: 98 }])
+          near.postMessage(message);
+        await sleep(20);
+        yield encode("x\n");
+      })(),
+    );
     assert.equal((await check).itemCount, 2);
   });
 });
@@ -538,7 +603,9 @@ test("a worker with nothing to do keeps no process alive", limit, async () => {
     const worker = await gateWorker(() => new Worker(thread, { execArgv: [] })).start("{}");
     for (let i = 0; i < 2; i++) console.log((await worker.check("slow 50\\n")).itemCount);
   `;
-  const child = spawn(process.execPath, ["--input-type=module", "--eval", program], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", program], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const output = child.stdout.toArray();
   const timer = setTimeout(() => child.kill(), 10_000);
   const [code] = await once(child, "exit");

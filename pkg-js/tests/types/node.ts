@@ -9,7 +9,12 @@ import { GateWorker } from "../../js/worker.js";
 
 export async function check(path: string): Promise<boolean> {
   await init();
-  const client = new Client({ url: process.env["TIDEGATE"]!, key: process.env["KEY"]!, fetch, gates: { t: prepare("{}") } });
+  const client = new Client({
+    url: process.env["TIDEGATE"]!,
+    key: process.env["KEY"]!,
+    fetch,
+    gates: { t: prepare("{}") },
+  });
   await client.sendBulk("t", Buffer.from("[]"), { signal: AbortSignal.timeout(1000) });
   const worker = await GateWorker.start("{}", { worker: new Worker("./thread.js") });
   const results = [
