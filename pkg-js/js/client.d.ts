@@ -13,16 +13,20 @@ export interface ClientOptions {
   /** The ingest key of an integration. */
   readonly key: string;
   /**
-   * A gate for each table, by the table's name. What is sent to such a table is checked first, and what
-   * does not pass is not sent. To the other tables everything is sent.
+   * A gate for each table, by the name with which the calls name it. What is sent to such a table is
+   * checked first, and what does not pass is not sent. To the other tables everything is sent.
    */
   readonly gates?: Readonly<Record<string, Gate>>;
   /**
-   * How often a request is made again when the server is not available (503, 429) or does not answer.
-   * 3 unless said otherwise. Sending the same thing again changes nothing.
+   * How often a request is made again when the server is not available (503, 429, and a proxy's 502 and
+   * 504) or does not answer. 3 unless said otherwise. Sending the same thing again changes nothing, so
+   * the result may be `unchanged` where the answer to the first try was lost.
    */
   readonly retries?: number;
-  /** The longest wait for a next try, in milliseconds; 30,000 unless said otherwise. */
+  /**
+   * The longest wait for a next try, in milliseconds; 30,000 unless said otherwise. A server that asks for
+   * a longer one is not tried again.
+   */
   readonly maxRetryDelay?: number;
   /** Instead of the global `fetch`. */
   readonly fetch?: typeof fetch;
@@ -87,8 +91,12 @@ export interface RemovalAnswer {
   readonly ignored: number;
 }
 
-/** Sends the resources of one integration. */
+/**
+ * Sends the resources of one integration. A redirect is not followed, as the key is not meant for anybody
+ * else.
+ */
 export class Client {
+  /** @throws {TypeError} if the address or the key cannot be one. */
   constructor(options: ClientOptions);
 
   /**
@@ -100,14 +108,22 @@ export class Client {
    */
   send(table: string, payload: Payload, options?: ChangeOptions & { readonly dryRun?: boolean }): Promise<EventResult>;
 
-  /** Sends the full snapshot of a scope. What it lacks is removed. */
+  /**
+   * Sends the full snapshot of a scope. What it lacks is removed.
+   *
+   * @throws {TypeError} if it is NDJSON and there is no gate for the table, which would make it an array;
+   * and if it is an empty text: what removes everything is an empty array.
+   */
   sendBulk(
     table: string,
     items: Items,
     options?: BulkOptions & { readonly dryRun?: boolean; readonly details?: boolean },
   ): Promise<BulkAnswer>;
 
-  /** Removes resources by their ids; those that are not there are ignored. */
+  /**
+   * Removes resources by their ids; those that are not there are ignored. The ids are part of the address,
+   * which servers and proxies take up to some length only: some hundreds at a time.
+   */
   remove(
     table: string,
     ids: readonly string[],
@@ -157,6 +173,11 @@ export type Code =
 
 /** A refusal: the server's, or the gate's before anything was sent. */
 export class ProblemError extends TidegateError {
+  constructor(
+    problem: Readonly<Record<string, unknown>> & { readonly code: Code; readonly detail: string },
+    origin?: "gate" | "server",
+    requestId?: string | null,
+  );
   /** Who refused it. */
   readonly origin: "gate" | "server";
   readonly code: Code;
@@ -168,12 +189,13 @@ export class ProblemError extends TidegateError {
   readonly errors: readonly (Violation | Problem)[];
   /** The whole problem document (RFC 9457). */
   readonly problem: Readonly<Record<string, unknown>>;
-  /** The server's `X-Request-Id`, which its log has too. */
+  /** The server's `X-Request-Id`, which its log has too; none of a gate's refusal. */
   readonly requestId: string | null;
 }
 
 /** The server did not answer, or with something that is no answer of a Tidegate. */
 export class ConnectionError extends TidegateError {
+  constructor(message: string, options?: { readonly status?: number | null; readonly cause?: unknown });
   /** The HTTP status, if there was one. */
   readonly status: number | null;
 }

@@ -38,6 +38,16 @@ export interface Manifest {
   readonly items: Readonly<Record<string, string>>;
 }
 
+declare global {
+  // Not every project's types have these. Where they are, they are the same.
+  namespace WebAssembly {
+    interface Module {}
+  }
+  interface SymbolConstructor {
+    readonly dispose: unique symbol;
+  }
+}
+
 /** What the module is made from. */
 export type WasmSource =
   | string
@@ -46,7 +56,7 @@ export type WasmSource =
   | Response
   | ArrayBuffer
   | ArrayBufferView
-  | WebAssembly.Module;
+  | (WebAssembly.Module & object);
 
 /**
  * Loads the module; once, before the first {@link prepare}. Further calls wait for the first, and one
@@ -312,12 +322,14 @@ export class TidegateError extends Error {}
 
 /** A schema that cannot be used. */
 export class SchemaError extends TidegateError {
+  constructor(problems: readonly Problem[]);
   /** Everything that is wrong with it. */
   readonly problems: readonly Problem[];
 }
 
 /** A text that is no JSON, or one that two parsers could read differently. */
 export class UnreadableError extends TidegateError {
+  constructor(message: string, place: Pick<UnreadableError, "code" | "line" | "column" | "offset" | "pointer">);
   readonly code: "malformed-json" | "duplicate-member" | "too-large";
   readonly line?: number;
   readonly column?: number;

@@ -8,16 +8,25 @@ import type { CheckOptions, Manifest, JsonText, Payload, Plan, Rejected, WasmSou
 /** How a worker is started. */
 export interface WorkerOptions {
   /** Where the module is, as for `init`: a place, its bytes or the compiled module. */
-  readonly wasm?: string | URL | ArrayBuffer | WebAssembly.Module;
-  /** A worker that runs `tidegate/worker-thread`, where a bundler cannot find that by itself. */
-  readonly worker?: Worker;
+  readonly wasm?: string | URL | ArrayBuffer | (WebAssembly.Module & object);
+  /**
+   * A worker that runs `tidegate/worker-thread`, where a bundler cannot find that by itself. It is ended
+   * with the gate.
+   */
+  readonly worker?: WorkerLike;
+}
+
+/** A `Worker` of browsers or of `node:worker_threads`. */
+export interface WorkerLike {
+  postMessage(message: any, transfer: any[]): void;
+  terminate(): unknown;
 }
 
 /** How a file is checked. */
 export interface FileOptions extends CheckOptions {
   /** Ends the check; the promise is rejected with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Called now and then. */
+  /** Called about ten times a second, and at the end. */
   readonly onProgress?: (progress: Progress) => void;
 }
 
@@ -33,7 +42,7 @@ export interface Progress {
   readonly invalidItems: number;
 }
 
-/** Resources: an array or NDJSON. */
+/** Resources: an array or NDJSON. It must not be changed while it is checked. */
 export type Source = Blob | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | JsonText;
 
 /** What checking a file found. */
@@ -64,6 +73,7 @@ export class GateWorker {
    * Starts a worker and prepares a schema in it.
    *
    * @throws {@link SchemaError} with every problem of the schema.
+   * @throws {@link CrashError} if the worker fails, or cannot be loaded.
    */
   static start(schema: Payload, options?: WorkerOptions): Promise<GateWorker>;
 
@@ -73,10 +83,18 @@ export class GateWorker {
    */
   check(source: Source, options?: FileOptions): Promise<FileResult>;
 
-  /** What sending a file as a bulk would do where that manifest is stored. */
-  plan(manifest: Manifest | JsonText, source: Source, options?: FileOptions): Promise<(Plan & FileRead) | (Rejected & FileRead)>;
+  /**
+   * What sending a file as a bulk would do where that manifest is stored.
+   *
+   * @throws {TypeError} if it is no manifest.
+   */
+  plan(
+    manifest: Manifest | JsonText,
+    source: Source,
+    options?: FileOptions,
+  ): Promise<(Plan & FileRead) | (Rejected & FileRead)>;
 
-  /** Ends the worker. What it is doing is rejected. */
+  /** Ends the worker. What it is doing is rejected. Under Node.js an idle one keeps no process alive. */
   terminate(): void;
   [Symbol.dispose](): void;
 }
