@@ -10,6 +10,9 @@ import { CrashError, NotInitializedError } from "./errors.js";
 const RESOURCE_BYTES = 1024 * 1024;
 const BULK_BYTES = 4 * RESOURCE_BYTES;
 const SCHEMA_BYTES = RESOURCE_BYTES / 4;
+// NDJSON has blank lines and the like, which the bulk that it becomes has not.
+const ITEMS_BYTES = 4 * BULK_BYTES;
+const MANIFEST_BYTES = 2 ** 30;
 
 const encoder = new TextEncoder();
 
@@ -54,25 +57,6 @@ function call(work) {
   }
 }
 
-// The JSON text of a payload, as a string or as bytes.
-export function textOf(payload) {
-  if (typeof payload === "string" || payload instanceof Uint8Array) {
-    return payload;
-  }
-  if (ArrayBuffer.isView(payload)) {
-    return new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength);
-  }
-  // Also one of another window.
-  if (Object.prototype.toString.call(payload) === "[object ArrayBuffer]") {
-    return new Uint8Array(payload);
-  }
-  const text = JSON.stringify(payload);
-  if (text === undefined) {
-    throw new TypeError(`expected JSON text, its bytes or a value, found ${typeof payload}`);
-  }
-  return text;
-}
-
 // Puts a text into the room of an argument, and gives its length in bytes.
 function put(argument, text, most) {
   if (typeof text !== "string") {
@@ -111,6 +95,11 @@ export function diff(before, after) {
   return call(() => glue.diff(put(0, before, BULK_BYTES), put(1, after, BULK_BYTES)));
 }
 
+// The array that NDJSON is, as bytes.
+export function bulkBody(text) {
+  return call(() => glue.bulk_body(put(0, text, ITEMS_BYTES)));
+}
+
 export class Schema {
   // By its text it is prepared again after a crash.
   #text;
@@ -135,6 +124,30 @@ export class Schema {
     return call(() => this.#here().check(put(0, text, RESOURCE_BYTES), showValues));
   }
 
+  checkBulk(text, showValues) {
+    return call(() => this.#here().check_bulk(put(0, text, ITEMS_BYTES), showValues));
+  }
+
+  // Throws a text that says why `manifest` is none.
+  plan(manifest, text, showValues) {
+    return call(() => {
+      const schema = this.#here();
+      return schema.plan(put(1, manifest, MANIFEST_BYTES), put(0, text, ITEMS_BYTES), showValues);
+    });
+  }
+
+  compare(before, after, showValues) {
+    return call(() => {
+      const schema = this.#here();
+      return schema.compare(put(0, before, ITEMS_BYTES), put(1, after, ITEMS_BYTES), showValues);
+    });
+  }
+
+  // Works with the schema in the module that runs, and says which start of it that is.
+  use(work) {
+    return call(() => work(this.#here(), starts));
+  }
+
   free() {
     // What crashed is gone anyway.
     if (this.#start === starts && !crashed) {
@@ -150,5 +163,57 @@ export class Schema {
       this.#start = starts;
     }
     return this.#prepared;
+  }
+}
+
+// The check of a text that comes in pieces. It is lost in a crash.
+export class Stream {
+  #schema;
+  #stream;
+  #start;
+
+  constructor(schema, showValues) {
+    this.#schema = schema;
+    schema.use((_, start) => {
+      this.#stream = new glue.Stream(showValues);
+      this.#start = start;
+    });
+  }
+
+  push(piece) {
+    this.#with((stream, schema) => stream.push(schema, put(0, piece, piece.length)));
+  }
+
+  get items() {
+    return this.#with((stream) => stream.items());
+  }
+
+  get invalidItems() {
+    return this.#with((stream) => stream.invalid_items());
+  }
+
+  get isOver() {
+    return this.#with((stream) => stream.is_over());
+  }
+
+  // Throws a text that says why `manifest` is none.
+  finish(manifest) {
+    return this.#with((stream, schema) => {
+      const length = manifest === undefined ? undefined : put(1, manifest, MANIFEST_BYTES);
+      return stream.finish(schema, length);
+    });
+  }
+
+  free() {
+    this.#with((stream) => stream.free());
+  }
+
+  #with(work) {
+    return this.#schema.use((schema, start) => {
+      if (start !== this.#start) {
+        throw LOST;
+      }
+      return work(this.#stream, schema);
+    });
   }
 }
