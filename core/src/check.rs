@@ -1,14 +1,13 @@
 //! A prepared schema × bytes → what the resource is, or why it does not pass.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use serde::Serialize;
 
 use crate::desk;
 use crate::digest::Digest;
-use crate::document::{Document, Items, JsonText, Node, ParseError, ParseErrorKind, Type};
+use crate::document::{Document, JsonText, Node, ParseError, ParseErrorKind, Type};
 use crate::explain::{self, Finding};
 use crate::limits;
 use crate::pointer::Pointer;
@@ -145,13 +144,13 @@ impl From<ParseError> for Rejection {
 }
 
 /// What an acceptor is asked.
-type Walk = fn(&Acceptor, &Document<'_>, &mut Room) -> bool;
+pub(crate) type Walk = fn(&Acceptor, &Document<'_>, &mut Room) -> bool;
 
-fn within_limit(payload: &[u8], limit: usize) -> Result<(), Rejection> {
+pub(crate) fn within_limit(payload: &[u8], limit: usize) -> Result<(), Rejection> {
     if payload.len() > limit { Err(too_long(limit, None)) } else { Ok(()) }
 }
 
-fn too_long(limit: usize, item: Option<usize>) -> Rejection {
+pub(crate) fn too_long(limit: usize, item: Option<usize>) -> Rejection {
     let what = match item {
         Some(item) => format!("item {item}"),
         None => "the payload".to_owned(),
@@ -247,7 +246,7 @@ impl PreparedSchema {
     }
 
     /// The id of a resource that was read without sorting, if it passes for sure.
-    fn quick_id<'p>(
+    pub(crate) fn quick_id<'p>(
         &self,
         acceptor: &Acceptor,
         document: &Document<'p>,
@@ -262,134 +261,9 @@ impl PreparedSchema {
         self.id(document)
     }
 
-    /// Checks a bulk: an array of resources, no two with the same id.
-    ///
-    /// # Errors
-    ///
-    /// Why it does not pass: every fault of every item, up to [`limits::BULK_FAULTS`] in all.
-    pub fn check_bulk<'p>(
-        &self,
-        payload: &'p [u8],
-        options: CheckOptions,
-    ) -> Result<Vec<CheckedItem<'p>>, Rejection> {
-        within_limit(payload, limits::BULK_BYTES)?;
-        self.bulk_quickly(payload, options).unwrap_or_else(|| self.bulk_fully(payload, options))
-    }
-
-    /// Checks a bulk item by item, each quickly if it can be. `None` where that decides nothing.
-    fn bulk_quickly<'p>(
-        &self,
-        payload: &'p [u8],
-        options: CheckOptions,
-    ) -> Option<Result<Vec<CheckedItem<'p>>, Rejection>> {
-        let acceptor = self.acceptor()?;
-        let mut items = Items::quickly_of(payload)?;
-        let mut checked: Vec<CheckedItem<'p>> = Vec::new();
-        let mut refused_ids = Vec::new();
-        let mut faults = Violations::default();
-        desk::with(|document, room| {
-            let mut pending = Pending::default();
-            while let Some(range) = items.next_into(document).ok()? {
-                if range.len() > limits::RESOURCE_BYTES {
-                    return None;
-                }
-                if let Some(id) = self.quick_id(acceptor, document, Acceptor::encodes, room) {
-                    let name = self.display_name(document);
-                    checked.push(CheckedItem { id, name, digest: Digest::ZERO, range });
-                    pending.add(&mut checked, room);
-                    continue;
-                }
-                // Half an encoding may have been written.
-                pending.hash(&mut checked, room);
-                if !document.sort_members() {
-                    return None;
-                }
-                let index = checked.len() + faults.invalid_items;
-                let room_for_more = faults.list.len() < limits::BULK_FAULTS;
-                match self.judge(document, room_for_more) {
-                    Ok(id) => {
-                        let (name, digest) = (self.display_name(document), Digest::of(document.root()));
-                        checked.push(CheckedItem { id, name, digest, range });
-                    }
-                    Err(refused) => {
-                        faults.invalid_items += 1;
-                        refused_ids.extend(self.id(document));
-                        if room_for_more {
-                            faults.add(self.violations(document, refused, options, Some(index)));
-                        } else {
-                            faults.truncated = true;
-                        }
-                    }
-                }
-            }
-            pending.hash(&mut checked, room);
-            Some(())
-        })?;
-        if !all_different(checked.iter().map(|item| &item.id).chain(&refused_ids)) {
-            return None;
-        }
-        Some(if faults.invalid_items > 0 { Err(Rejection::Invalid(faults)) } else { Ok(checked) })
-    }
-
-    /// Reads and judges a bulk, and says why it does not pass.
-    fn bulk_fully<'p>(
-        &self,
-        payload: &'p [u8],
-        options: CheckOptions,
-    ) -> Result<Vec<CheckedItem<'p>>, Rejection> {
-        let Some(mut items) = Items::of(payload)? else {
-            // Unreadable comes first, whatever it was going to be.
-            let found = Document::parse(payload)?.root().kind();
-            let detail = format!("a bulk is an array of objects, found {}", found.name());
-            let finding = Finding::new(Pointer::root(), Pointer::root(), ViolationCode::WrongType, detail);
-            let list = vec![finding.into_violation(None)];
-            return Err(Rejection::Invalid(Violations { list, truncated: false, invalid_items: 0 }));
-        };
-        let mut document = Document::default();
-        let mut checked: Vec<CheckedItem<'p>> = Vec::new();
-        let mut places: BTreeMap<Cow<'p, str>, usize> = BTreeMap::new();
-        let mut faults = Violations::default();
-        let mut index = 0;
-        while let Some(range) = items.next_into(&mut document)? {
-            if range.len() > limits::RESOURCE_BYTES {
-                return Err(too_long(limits::RESOURCE_BYTES, Some(index)));
-            }
-            let judged = self.judge(&document, false);
-            // An item that is invalid otherwise has an id all the same.
-            let id = match &judged {
-                Ok(id) => Some(id.clone()),
-                Err(_) => self.id(&document),
-            };
-            let before = id.as_ref().and_then(|id| places.get(id).copied());
-            if let (Some(id), None) = (id, before) {
-                places.insert(id, index);
-            }
-            if judged.is_err() || before.is_some() {
-                faults.invalid_items += 1;
-            }
-            match judged {
-                Ok(id) => checked.push(CheckedItem {
-                    id,
-                    name: self.display_name(&document),
-                    digest: Digest::of(document.root()),
-                    range,
-                }),
-                // Beyond the budget it only matters that there are more.
-                Err(_) if faults.list.len() >= limits::BULK_FAULTS => faults.truncated = true,
-                Err(refused) => faults.add(self.violations(&document, refused, options, Some(index))),
-            }
-            if let Some(before) = before {
-                let list = vec![self.duplicate(before).into_violation(Some(index))];
-                faults.add(Violations { list, ..Violations::default() });
-            }
-            index += 1;
-        }
-        if faults.invalid_items > 0 { Err(Rejection::Invalid(faults)) } else { Ok(checked) }
-    }
-
     /// The first phase: a plain yes, with the id, or no. Where the answer is `probably` no, the
     /// reasons are asked for at once.
-    fn judge<'p>(&self, document: &Document<'p>, probably: bool) -> Result<Cow<'p, str>, Refused> {
+    pub(crate) fn judge<'p>(&self, document: &Document<'p>, probably: bool) -> Result<Cow<'p, str>, Refused> {
         let root = document.root();
         if probably
             && let Some(findings) = explain::explain_at_once(self, document)
@@ -406,14 +280,14 @@ impl PreparedSchema {
         self.id(document).filter(|_| valid && !reserved).ok_or(Refused::Invalid { valid })
     }
 
-    fn id<'p>(&self, document: &Document<'p>) -> Option<Cow<'p, str>> {
+    pub(crate) fn id<'p>(&self, document: &Document<'p>) -> Option<Cow<'p, str>> {
         let id = document.string(self.id_path().walk(document.root())?)?;
         (!id.is_empty() && (id.len() <= limits::ID_CHARS || id.chars().count() <= limits::ID_CHARS))
             .then_some(id)
     }
 
     /// The second phase: every reason, in words.
-    fn violations(
+    pub(crate) fn violations(
         &self,
         document: &Document<'_>,
         refused: Refused,
@@ -490,19 +364,11 @@ impl PreparedSchema {
         RESOURCE_KEYWORD.clone_into(&mut finding.keyword);
         findings.push(finding);
     }
-
-    fn duplicate(&self, before: usize) -> Finding {
-        let schema_pointer = Pointer::root().name(RESOURCE_KEYWORD).name("id");
-        let detail = format!("item {before} has the same id");
-        let mut finding = Finding::new(Pointer::root(), schema_pointer, ViolationCode::DuplicateId, detail);
-        RESOURCE_KEYWORD.clone_into(&mut finding.keyword);
-        finding
-    }
 }
 
 /// Why the first phase said no.
 #[derive(Debug)]
-enum Refused {
+pub(crate) enum Refused {
     /// For these reasons, which may not be all.
     Found(Vec<Finding>),
     Invalid {
@@ -510,57 +376,6 @@ enum Refused {
         valid: bool,
     },
     TooComplex,
-}
-
-impl Violations {
-    fn add(&mut self, other: Self) {
-        self.truncated |= other.truncated;
-        let room = limits::BULK_FAULTS.saturating_sub(self.list.len());
-        self.truncated |= other.list.len() > room;
-        self.list.extend(other.list.into_iter().take(room));
-    }
-}
-
-/// The items of a bulk whose encodings wait for being hashed: several are hashed faster than one.
-#[derive(Default)]
-struct Pending {
-    /// Where their encodings end.
-    ends: Vec<usize>,
-}
-
-impl Pending {
-    const MOST: usize = 32;
-
-    /// Has the last item wait for its digest, which is made of what was encoded last.
-    fn add(&mut self, checked: &mut [CheckedItem<'_>], room: &mut Room) {
-        self.ends.push(room.encoded.len());
-        if self.ends.len() == Self::MOST {
-            self.hash(checked, room);
-        }
-    }
-
-    /// Gives the items that wait their digests, and empties the room.
-    fn hash(&mut self, checked: &mut [CheckedItem<'_>], room: &mut Room) {
-        let first = checked.len() - self.ends.len();
-        let mut waiting = checked.iter_mut().skip(first);
-        Digest::of_encodings(&room.encoded, &self.ends, |digest| {
-            if let Some(item) = waiting.next() {
-                item.digest = digest;
-            }
-        });
-        room.encoded.clear();
-        self.ends.clear();
-    }
-}
-
-/// Whether no two ids are the same.
-fn all_different<'i>(ids: impl Iterator<Item = &'i Cow<'i, str>> + Clone) -> bool {
-    // Exports are mostly sorted.
-    if ids.clone().is_sorted_by(|a, b| a < b) {
-        return true;
-    }
-    let mut places: HashMap<&str, usize> = HashMap::with_capacity(ids.size_hint().0);
-    ids.enumerate().all(|(place, id)| places.insert(id, place).is_none())
 }
 
 fn show_value(finding: &mut Finding, root: Node<'_>) {
@@ -573,7 +388,6 @@ fn show_value(finding: &mut Finding, root: Node<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
@@ -710,47 +524,6 @@ mod tests {
             codes(&schema, &json!({ "id": "1", "v": { "a": 1, "b": 1 } })),
             [("#/v".to_owned(), "missing-field"), ("#/v/b".to_owned(), "unknown-field")]
         );
-    }
-
-    fn items() -> impl Strategy<Value = String> {
-        let item = prop_oneof![
-            6 => (0..9_u8).prop_map(|id| format!(r#"{{"id":"{id}","n":{id}}}"#)),
-            2 => (0..9_u8).prop_map(|id| format!(r#" {{"n": 1.0 ,"id":"\\u003{id}","o":{{"b":[],"a":1e3}}}} "#)),
-            1 => (0..9_u8).prop_map(|id| format!(r#"{{"id":"{id}","n":"x"}}"#)),
-            1 => (0..9_u8).prop_map(|id| format!(r#"{{"id":"{id}","m":1,"_meta":2}}"#)),
-            1 => prop::sample::select(vec![
-                r#"{"id":1}"#, "{}", r#"{"id":""}"#, "[]", "7", r#"{"id":"1","id":"2"}"#,
-                r#"{"id":"1","o":{"a":1,"a":1}}"#, r#"{"id":"1","n":1e999}"#, r#"{"id":"1",}"#, "",
-            ]).prop_map(str::to_owned),
-        ];
-        prop::collection::vec(item, 0..12).prop_map(|items| format!("[{}]", items.join(",")))
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(4000))]
-        /// Quickly or not, a bulk and each of its items are judged the same.
-        #[test]
-        fn the_quick_yes_changes_no_answer(text in items(), show_values in any::<bool>(), open in any::<bool>()) {
-            let schema = json!({
-                "type": "object",
-                "properties": {
-                    "id": { "type": "string" },
-                    "n": { "type": "number", "maximum": 7 },
-                    "o": { "properties": { "a": { "type": "integer" } } },
-                },
-                "additionalProperties": open,
-                "resmo": { "id": "id", "name": "id", "importantFields": ["o", "$.o.*"] }
-            });
-            let prepare = || PreparedSchema::prepare(schema.to_string().as_bytes()).unwrap();
-            let (quick, plain) = (prepare(), prepare().without_acceptor());
-            prop_assert!(quick.acceptor().is_some());
-            let options = CheckOptions { show_values };
-            prop_assert_eq!(quick.check_bulk(text.as_bytes(), options), plain.check_bulk(text.as_bytes(), options));
-            for item in text.trim_matches(['[', ']']).split("},").map(|item| format!("{}}}", item.trim_end_matches('}'))) {
-                prop_assert_eq!(quick.check(item.as_bytes(), options), plain.check(item.as_bytes(), options));
-                prop_assert_eq!(quick.validate(item.as_bytes(), options), plain.validate(item.as_bytes(), options));
-            }
-        }
     }
 
     #[test]

@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 
+use crate::check::{CheckOptions, Rejection};
 use crate::digest::Digest;
+use crate::document::{Document, ParseError, Type};
+use crate::pointer::Pointer;
+use crate::schema::PreparedSchema;
 use crate::violation::codes;
 
 codes! {
@@ -21,6 +25,84 @@ codes! {
 
 /// What a scope holds: each resource's id and digest.
 pub type Manifest = BTreeMap<String, Digest>;
+
+/// Reads what a scope holds from the answer of the server's route `manifest`:
+/// `{"items": {"<id>": "<digest>"}}`. Other members of the answer are left to whoever knows them.
+///
+/// ```
+/// use tidegate_core::plan::read_manifest;
+///
+/// let digest = "facff6425b5f0d2af7cccbaf79a78278cfd6bb3a47858e7f7ad543c2bd96a76e";
+/// let answer = format!(r#"{{"revision": 3, "items": {{"ada": "{digest}"}}}}"#);
+/// assert_eq!(read_manifest(answer.as_bytes()).unwrap()["ada"].to_string(), digest);
+///
+/// let error = read_manifest(br#"{"items": {"ada": 1}}"#).unwrap_err();
+/// assert_eq!(error.to_string(), "no manifest: expected 64 lower-case hexadecimal digits at `#/items/ada`");
+/// ```
+///
+/// # Errors
+///
+/// The first thing that is not as a server answers it.
+pub fn read_manifest(text: &[u8]) -> Result<Manifest, ManifestError> {
+    let unexpected = |pointer: Pointer, expected| ManifestError::Unexpected { pointer, expected };
+    let document = Document::parse(text)?;
+    let root = Pointer::root();
+    if document.root().kind() != Type::Object {
+        return Err(unexpected(root, "an object with the member `items`"));
+    }
+    let Some(items) = document.root().member("items") else {
+        return Err(unexpected(root, "the member `items`"));
+    };
+    let root = root.name("items");
+    if items.kind() != Type::Object {
+        return Err(unexpected(root, "an object of ids and digests"));
+    }
+    let entry = |(id, digest): (&str, crate::document::Node<'_>)| {
+        let digest = digest.string().and_then(|digest| digest.parse().ok());
+        let digest = digest.ok_or_else(|| unexpected(root.name(id), "64 lower-case hexadecimal digits"))?;
+        Ok((id.to_owned(), digest))
+    };
+    items.members().map(entry).collect()
+}
+
+/// Why a text is no manifest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// It is no JSON text, or an ambiguous one: an id that stands twice is.
+    #[error("no manifest: {0}")]
+    Unreadable(#[from] ParseError),
+    /// Something else stands where a server's answer has what is expected.
+    #[error("no manifest: expected {expected} at `{}`", pointer.short_fragment())]
+    Unexpected {
+        /// Where.
+        pointer: Pointer,
+        /// What is expected there.
+        expected: &'static str,
+    },
+}
+
+impl ManifestError {
+    /// Where in the text it is.
+    pub fn pointer(&self) -> &Pointer {
+        match self {
+            Self::Unreadable(error) => &error.pointer,
+            Self::Unexpected { pointer, .. } => pointer,
+        }
+    }
+}
+
+impl PreparedSchema {
+    /// What sending a bulk would do where `stored` is stored. The bulk's text is an array or NDJSON, as
+    /// [`check_items`](Self::check_items) reads it.
+    ///
+    /// # Errors
+    ///
+    /// Why the bulk does not pass.
+    pub fn plan(&self, stored: &Manifest, items: &[u8], options: CheckOptions) -> Result<Plan, Rejection> {
+        let items = self.check_items(items, options)?;
+        Ok(Plan::bulk(stored, items.iter().map(|item| (&*item.id, item.digest))))
+    }
+}
 
 /// One resource that changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -114,5 +196,38 @@ impl Plan {
     /// How many resources change in that way.
     pub fn count(&self, change: ChangeType) -> u64 {
         self.changes.iter().filter(|planned| planned.change == change).count() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_is_read_as_it_is_answered() {
+        let digest = Digest::of_text(b"1").unwrap();
+        let text = format!(r#"{{"items": {{"b": "{digest}", "a/": "{digest}"}}, "revision": {{}}}}"#);
+        let manifest = read_manifest(text.as_bytes()).unwrap();
+        assert_eq!(manifest, Manifest::from([("a/".to_owned(), digest), ("b".to_owned(), digest)]));
+        assert_eq!(read_manifest(br#"{"items": {}}"#), Ok(Manifest::new()));
+    }
+
+    #[test]
+    fn what_is_no_manifest_is_refused_by_its_place() {
+        let digest = Digest::of_text(b"1").unwrap().to_string();
+        let upper = digest.to_uppercase();
+        for (text, pointer, what) in [
+            ("[]", "#", "an object with the member `items`"),
+            ("{}", "#", "the member `items`"),
+            (r#"{"items": []}"#, "#/items", "an object of ids"),
+            (r#"{"items": {"a b": null}}"#, "#/items/a%20b", "hexadecimal"),
+            (&format!(r#"{{"items": {{"a": "{upper}"}}}}"#), "#/items/a", "hexadecimal"),
+            (&format!(r#"{{"items": {{"a": "{digest}", "a": "{digest}"}}}}"#), "#/items/a", "duplicate"),
+            (r#"{"items": {"a": "#, "#/items/a", "unexpected end"),
+        ] {
+            let error = read_manifest(text.as_bytes()).unwrap_err();
+            assert_eq!(error.pointer().fragment(), pointer, "{text}");
+            assert!(error.to_string().contains(what), "{error}");
+        }
     }
 }

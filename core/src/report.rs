@@ -4,13 +4,14 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::check::{CheckOptions, Checked, Rejection};
+use crate::check::{CheckOptions, Checked, CheckedItem, Rejection};
 use crate::diff::differing_fields;
 use crate::digest::Digest;
 use crate::document::{Document, JsonText, ParseError, Position};
-use crate::plan::{ChangeType, Manifest, Plan};
+use crate::plan::{ChangeType, Manifest, Plan, PlannedChange};
 use crate::problem::Code;
 use crate::schema::{PreparedSchema, Problem};
+use crate::stream::{StreamCheck, StreamRead};
 use crate::violation::Violation;
 
 /// What preparing a schema found out: the answer of `POST /api/v1/schemas/check`.
@@ -59,23 +60,60 @@ impl SchemaReport {
     }
 }
 
+/// Why a payload does not pass: what reports on payloads have in common.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RejectionReport {
+    /// The code of the problem with which the server would answer.
+    pub code: Code,
+    /// A sentence that says why.
+    pub detail: String,
+    /// Every violation; none where the text cannot be read.
+    pub violations: Vec<Violation>,
+    /// There are more violations than are listed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+    /// Where the text cannot be read.
+    #[serde(flatten)]
+    pub position: Option<TextPosition>,
+    /// A JSON Pointer to there, as a URI fragment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// The limit that was exceeded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// The index of the resource in a bulk that is over the limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item: Option<usize>,
+}
+
+impl From<Rejection> for RejectionReport {
+    fn from(rejection: Rejection) -> Self {
+        let problem = ProblemDetails::from(rejection);
+        Self {
+            code: problem.code,
+            detail: problem.detail,
+            violations: problem.errors.into_iter().filter_map(Fault::into_violation).collect(),
+            truncated: problem.truncated,
+            position: problem.position,
+            pointer: problem.pointer,
+            limit: problem.limit,
+            item: problem.item,
+        }
+    }
+}
+
 /// What checking one payload found out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PayloadReport {
     /// Whether it passes.
     pub valid: bool,
-    /// The problem's code and a sentence, when it does not pass.
+    /// Why it does not pass.
+    #[serde(flatten)]
+    pub rejection: Option<RejectionReport>,
+    /// No violations, of one that passes; those of one that does not are in `rejection`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<Code>,
-    /// A sentence that says why it does not pass.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-    /// Every violation.
-    pub violations: Vec<Violation>,
-    /// There are more violations than are listed.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub truncated: bool,
+    pub violations: Option<[Violation; 0]>,
     /// The resource's id.
     pub id: Option<String>,
     /// Its display name.
@@ -92,30 +130,195 @@ impl PayloadReport {
         match outcome.clone() {
             Ok(Checked { id, name, important_fields, digest }) => Self {
                 valid: true,
-                code: None,
-                detail: None,
-                violations: Vec::new(),
-                truncated: false,
+                rejection: None,
+                violations: Some([]),
                 id: Some(id.into_owned()),
                 name: name.map(Cow::into_owned),
                 important_fields: important_fields.into_iter().map(JsonText::into_owned).collect(),
                 digest: Some(digest),
             },
-            Err(rejection) => {
-                let problem = ProblemDetails::from(rejection);
-                Self {
-                    valid: false,
-                    code: Some(problem.code),
-                    detail: Some(problem.detail),
-                    truncated: problem.truncated,
-                    violations: problem.errors.into_iter().filter_map(Fault::into_violation).collect(),
-                    id: None,
-                    name: None,
-                    important_fields: Vec::new(),
-                    digest: None,
-                }
-            }
+            Err(rejection) => Self {
+                valid: false,
+                rejection: Some(rejection.into()),
+                violations: None,
+                id: None,
+                name: None,
+                important_fields: Vec::new(),
+                digest: None,
+            },
         }
+    }
+}
+
+/// What checking a bulk found out.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BulkReport {
+    /// Whether it passes.
+    pub valid: bool,
+    /// Its resources, if it passes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<Vec<ItemReport>>,
+    /// Why it does not pass.
+    #[serde(flatten)]
+    pub rejection: Option<RejectionReport>,
+}
+
+/// One resource of a bulk that passes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ItemReport {
+    /// Its id.
+    pub id: String,
+    /// Its display name.
+    pub name: Option<String>,
+    /// Its digest.
+    pub digest: Digest,
+}
+
+impl From<CheckedItem<'_>> for ItemReport {
+    fn from(CheckedItem { id, name, digest, .. }: CheckedItem<'_>) -> Self {
+        Self { id: id.into_owned(), name: name.map(Cow::into_owned), digest }
+    }
+}
+
+impl BulkReport {
+    /// The report on what [`PreparedSchema::check_bulk`] or [`PreparedSchema::check_items`] gave.
+    pub fn of(outcome: Result<Vec<CheckedItem<'_>>, Rejection>) -> Self {
+        match outcome {
+            Ok(items) => {
+                let items = Some(items.into_iter().map(ItemReport::from).collect());
+                Self { valid: true, items, rejection: None }
+            }
+            Err(rejection) => Self { valid: false, items: None, rejection: Some(rejection.into()) },
+        }
+    }
+}
+
+/// What a bulk would do to a scope whose manifest is known.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlannedReport {
+    /// Whether the bulk passes.
+    pub valid: bool,
+    /// What it would do, if it passes.
+    #[serde(flatten)]
+    pub plan: Option<PlanSummary>,
+    /// Why it does not pass.
+    #[serde(flatten)]
+    pub rejection: Option<RejectionReport>,
+}
+
+impl PlannedReport {
+    /// The report on what [`PreparedSchema::plan`] gave.
+    pub fn of(outcome: Result<Plan, Rejection>) -> Self {
+        match outcome {
+            Ok(plan) => Self { valid: true, plan: Some(plan.into()), rejection: None },
+            Err(rejection) => Self { valid: false, plan: None, rejection: Some(rejection.into()) },
+        }
+    }
+}
+
+/// A plan by ids and digests: nothing is known of fields.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct PlanSummary {
+    /// How many resources are new.
+    pub added: u64,
+    /// How many are different.
+    pub modified: u64,
+    /// How many are gone.
+    pub removed: u64,
+    /// How many are the same.
+    pub unchanged: u64,
+    /// Each change, in the plan's order.
+    pub changes: Vec<PlannedChange>,
+}
+
+impl From<Plan> for PlanSummary {
+    fn from(plan: Plan) -> Self {
+        Self {
+            added: plan.count(ChangeType::Added),
+            modified: plan.count(ChangeType::Modified),
+            removed: plan.count(ChangeType::Removed),
+            unchanged: plan.unchanged,
+            changes: plan.changes,
+        }
+    }
+}
+
+/// What a bulk would do to another one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CompareReport {
+    /// Whether both pass.
+    pub valid: bool,
+    /// What the one would do to the other, if both pass.
+    #[serde(flatten)]
+    pub plan: Option<PlanReport>,
+    /// Why one of them does not pass.
+    #[serde(flatten)]
+    pub rejection: Option<RejectionReport>,
+    /// Which of the two that is. If neither passes, the one before comes first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub side: Option<Side>,
+}
+
+/// One of two snapshots that are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// The one that is stored.
+    Before,
+    /// The one that would be sent.
+    After,
+}
+
+impl CompareReport {
+    /// The report on what [`PreparedSchema::compare`] gave.
+    pub fn of(outcome: Result<PlanReport, Box<NotPlanned>>) -> Self {
+        let (rejection, side) = match outcome {
+            Ok(plan) => return Self { valid: true, plan: Some(plan), rejection: None, side: None },
+            Err(refused) => match *refused {
+                NotPlanned { old: Some(old), .. } => (Some(old), Side::Before),
+                NotPlanned { new, .. } => (new, Side::After),
+            },
+        };
+        Self { valid: false, plan: None, rejection: rejection.map(RejectionReport::from), side: Some(side) }
+    }
+}
+
+/// What checking a stream found out.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamReport {
+    /// Whether every resource passes.
+    pub valid: bool,
+    /// How many bytes were read.
+    pub bytes: u64,
+    /// How many resources were read.
+    pub item_count: usize,
+    /// How many of them do not pass.
+    pub invalid_items: usize,
+    /// Whether a server takes it as one bulk, by its length.
+    pub fits_one_bulk: bool,
+    /// What it would do as a bulk, if it passes and what is stored is known.
+    #[serde(flatten)]
+    pub plan: Option<PlanSummary>,
+    /// Why it does not pass.
+    #[serde(flatten)]
+    pub rejection: Option<RejectionReport>,
+}
+
+impl StreamReport {
+    /// Ends a check, and reports on it; with a manifest also on what a bulk would do where that is stored.
+    pub fn of(check: StreamCheck, schema: &PreparedSchema, stored: Option<&Manifest>) -> Self {
+        let (read, outcome) = check.finish_read(schema);
+        let StreamRead { bytes, items, invalid_items, fits_one_bulk } = read;
+        let (plan, rejection) = match outcome {
+            Ok(items) => {
+                let items = || items.iter().map(|item| (&*item.id, item.digest));
+                (stored.map(|stored| Plan::bulk(stored, items()).into()), None)
+            }
+            Err(rejection) => (None, Some(rejection.into())),
+        };
+        let valid = rejection.is_none();
+        Self { valid, bytes, item_count: items, invalid_items, fits_one_bulk, plan, rejection }
     }
 }
 
@@ -328,37 +531,61 @@ impl PreparedSchema {
         new: &[u8],
         options: CheckOptions,
     ) -> Result<PlanReport, Box<NotPlanned>> {
-        let (stored, items) = match (self.check_bulk(old, options), self.check_bulk(new, options)) {
-            (Ok(stored), Ok(items)) => (stored, items),
-            (stored, items) => return Err(Box::new(NotPlanned { old: stored.err(), new: items.err() })),
-        };
-        let manifest: Manifest =
-            stored.iter().map(|item| (item.id.clone().into_owned(), item.digest)).collect();
-        let plan = Plan::bulk(&manifest, items.iter().map(|item| (&*item.id, item.digest)));
-        let texts: std::collections::BTreeMap<&str, &[u8]> =
-            stored.iter().filter_map(|item| Some((&*item.id, old.get(item.range.clone())?))).collect();
-        let fields = |id: &str, item: Option<usize>| {
-            let before = Document::parse(texts.get(id)?).ok()?;
-            let after = Document::parse(new.get(items.get(item?)?.range.clone())?).ok()?;
-            Some(differing_fields(before.root(), after.root()))
-        };
-        Ok(PlanReport {
-            added: plan.count(ChangeType::Added),
-            modified: plan.count(ChangeType::Modified),
-            removed: plan.count(ChangeType::Removed),
-            unchanged: plan.unchanged,
-            changes: plan
-                .changes
-                .iter()
-                .map(|planned| ChangeReport {
-                    change: planned.change,
-                    id: planned.id.clone(),
-                    fields: match planned.change {
-                        ChangeType::Modified => fields(&planned.id, planned.item).unwrap_or_default(),
-                        ChangeType::Added | ChangeType::Removed => Vec::new(),
-                    },
-                })
-                .collect(),
-        })
+        planned((old, self.check_bulk(old, options)), (new, self.check_bulk(new, options)))
     }
+
+    /// Likewise, where each of the two is an array or NDJSON, as [`check_items`](Self::check_items) reads
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// As [`preview`](Self::preview).
+    pub fn compare(
+        &self,
+        before: &[u8],
+        after: &[u8],
+        options: CheckOptions,
+    ) -> Result<PlanReport, Box<NotPlanned>> {
+        planned((before, self.check_items(before, options)), (after, self.check_items(after, options)))
+    }
+}
+
+type CheckedText<'p> = (&'p [u8], Result<Vec<CheckedItem<'p>>, Rejection>);
+
+/// What the one snapshot does to the other, with the fields that differ.
+fn planned(
+    (old, stored): CheckedText<'_>,
+    (new, items): CheckedText<'_>,
+) -> Result<PlanReport, Box<NotPlanned>> {
+    let (stored, items) = match (stored, items) {
+        (Ok(stored), Ok(items)) => (stored, items),
+        (stored, items) => return Err(Box::new(NotPlanned { old: stored.err(), new: items.err() })),
+    };
+    let manifest: Manifest = stored.iter().map(|item| (item.id.clone().into_owned(), item.digest)).collect();
+    let plan = Plan::bulk(&manifest, items.iter().map(|item| (&*item.id, item.digest)));
+    let texts: std::collections::BTreeMap<&str, &[u8]> =
+        stored.iter().filter_map(|item| Some((&*item.id, old.get(item.range.clone())?))).collect();
+    let fields = |id: &str, item: Option<usize>| {
+        let before = Document::parse(texts.get(id)?).ok()?;
+        let after = Document::parse(new.get(items.get(item?)?.range.clone())?).ok()?;
+        Some(differing_fields(before.root(), after.root()))
+    };
+    Ok(PlanReport {
+        added: plan.count(ChangeType::Added),
+        modified: plan.count(ChangeType::Modified),
+        removed: plan.count(ChangeType::Removed),
+        unchanged: plan.unchanged,
+        changes: plan
+            .changes
+            .iter()
+            .map(|planned| ChangeReport {
+                change: planned.change,
+                id: planned.id.clone(),
+                fields: match planned.change {
+                    ChangeType::Modified => fields(&planned.id, planned.item).unwrap_or_default(),
+                    ChangeType::Added | ChangeType::Removed => Vec::new(),
+                },
+            })
+            .collect(),
+    })
 }

@@ -3,7 +3,6 @@
 //! This program links `tidegate-core` alone and opens no socket. What it says is what the server
 //! would say, because both run the same code.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,8 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use serde::Deserialize;
-use tidegate_core::{ChangeType, CheckOptions, Manifest, Plan, PreparedSchema};
+use tidegate_core::{ChangeType, CheckOptions, Plan, PreparedSchema, read_manifest};
 
 /// Check a snapshot before sending it, and say what sending it would do.
 #[derive(Debug, Parser)]
@@ -24,12 +22,6 @@ struct Arguments {
     snapshot: PathBuf,
     /// What the server has: the answer of `GET /integration/custom-data/manifest/{table}`
     manifest: Option<PathBuf>,
-}
-
-/// The part of a manifest's answer that a plan needs.
-#[derive(Deserialize)]
-struct Stored {
-    items: BTreeMap<String, String>,
 }
 
 fn main() -> ExitCode {
@@ -75,7 +67,9 @@ fn run(arguments: &Arguments) -> Result<Result<String, String>> {
     };
     writeln!(report, "{} resources pass", items.len())?;
     if let Some(path) = &arguments.manifest {
-        let plan = Plan::bulk(&manifest(path)?, items.iter().map(|item| (&*item.id, item.digest)));
+        let stored =
+            read_manifest(&read(path)?).with_context(|| format!("cannot use `{}`", path.display()))?;
+        let plan = Plan::bulk(&stored, items.iter().map(|item| (&*item.id, item.digest)));
         for planned in &plan.changes {
             writeln!(report, "  {:<8} {}", planned.change.as_str(), planned.id)?;
         }
@@ -89,13 +83,6 @@ fn run(arguments: &Arguments) -> Result<Result<String, String>> {
         )?;
     }
     Ok(Ok(report))
-}
-
-fn manifest(path: &Path) -> Result<Manifest> {
-    let stored: Stored = serde_json::from_slice(&read(path)?)
-        .with_context(|| format!("`{}` is no manifest", path.display()))?;
-    let entries = stored.items.into_iter().map(|(id, digest)| Ok((id, digest.parse()?)));
-    entries.collect::<Result<_>>().with_context(|| format!("`{}` is no manifest", path.display()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
+use tidegate_core::form::lines;
 use tidegate_core::{CheckOptions, PreparedSchema};
 
-use super::input::{Shape, Source, lines, stdin_at_most_once};
+use super::input::{Shape, Source, stdin_at_most_once};
 use super::report::{PayloadReport, SchemaReport, counted, line};
 use super::{Failure, Verdict, print};
 

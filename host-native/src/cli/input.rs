@@ -71,39 +71,9 @@ pub(super) fn stdin_at_most_once<'s>(sources: impl IntoIterator<Item = &'s Sourc
     Ok(())
 }
 
-/// One line of NDJSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Line<'t> {
-    /// From 1.
-    pub(super) number: usize,
-    /// Where it begins, in bytes.
-    pub(super) offset: usize,
-    /// Without its line break.
-    pub(super) text: &'t [u8],
-}
-
-/// The lines that hold something.
-pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = Line<'_>> {
-    let mut offset = 0;
-    text.split(|byte| *byte == b'\n')
-        .enumerate()
-        .map(move |(index, text)| {
-            let line = Line { number: index + 1, offset, text };
-            offset += text.len() + 1;
-            line
-        })
-        .filter(|line| !line.text.trim_ascii().is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_keep_their_places() {
-        let found: Vec<_> = lines(b"{}\n\n \r\n[1]\n").map(|line| (line.number, line.offset)).collect();
-        assert_eq!(found, [(1, 0), (4, 7)]);
-    }
 
     #[test]
     fn shapes() {

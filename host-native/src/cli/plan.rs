@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use tidegate_core::document::Document;
 use tidegate_core::report::ChangeReport;
-use tidegate_core::{CheckOptions, PlanReport, Rejection};
+use tidegate_core::{CheckOptions, PlanReport, array_of_lines};
 
-use super::input::{Shape, Source, lines, stdin_at_most_once};
+use super::input::{Shape, Source, stdin_at_most_once};
 use super::report::{PayloadReport, SchemaReport, line};
 use super::{Failure, Verdict, print};
 
@@ -97,27 +96,11 @@ impl PlanCommand {
 fn bulk(source: &Source, ndjson: bool) -> Result<Result<Vec<u8>, Rejected>, Failure> {
     let text = source.read()?;
     Ok(match source.shape(&text, ndjson) {
-        Shape::Lines => array_of_lines(source, &text),
+        Shape::Lines => array_of_lines(&text)
+            .map_err(|rejection| Box::new(PayloadReport::of_rejection(source, rejection))),
         // One resource alone is refused as no array, by the rule for bulks.
         Shape::Single | Shape::Bulk => Ok(text),
     })
-}
-
-/// The bulk that the lines are. Each is read by itself first: two halves of a resource on two
-/// lines are two faults, not a resource.
-fn array_of_lines(source: &Source, text: &[u8]) -> Result<Vec<u8>, Rejected> {
-    let mut array = vec![b'['];
-    for line in lines(text) {
-        Document::parse(line.text).map_err(|error| {
-            Box::new(PayloadReport::of_rejection(source, Rejection::from(error)).at(line))
-        })?;
-        if array.len() > 1 {
-            array.push(b',');
-        }
-        array.extend_from_slice(line.text.trim_ascii());
-    }
-    array.push(b']');
-    Ok(array)
 }
 
 impl Planned {

@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use serde::Serialize;
+use tidegate_core::form::Line;
 use tidegate_core::problem::Code;
 use tidegate_core::{Checked, CheckedItem, Digest, PreparedSchema, Problem, Rejection, Violation};
 
-use super::input::{Line, Source};
+use super::input::Source;
 
 /// What is said of a schema, as `POST /api/v1/schemas/check` answers it.
 #[derive(Debug, Serialize)]

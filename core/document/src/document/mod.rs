@@ -7,6 +7,7 @@
 mod json;
 mod number;
 mod parse;
+mod pieces;
 mod scan;
 mod text;
 mod write;
@@ -21,8 +22,10 @@ use crate::cbor;
 pub use json::GateJson;
 pub use number::Number;
 #[doc(hidden)]
-pub use parse::Items;
+pub use parse::{End, ItemText, Items};
 pub use parse::{ParseError, ParseErrorKind, Position};
+#[doc(hidden)]
+pub use pieces::{Pieces, Unread};
 pub use text::JsonText;
 #[doc(hidden)]
 pub use write::write_string;

@@ -17,6 +17,29 @@ pub struct Position {
     pub offset: usize,
 }
 
+impl Position {
+    /// Where every text begins.
+    #[doc(hidden)]
+    pub const START: Self = Self { line: 1, column: 1, offset: 0 };
+
+    /// The place behind a text that begins here.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn after(self, text: &[u8]) -> Self {
+        // Each character has one byte that continues none.
+        let characters = |text: &[u8]| text.iter().filter(|&&byte| byte & 0xC0 != 0x80).count();
+        let offset = self.offset.saturating_add(text.len());
+        match text.iter().rposition(|&byte| byte == b'\n') {
+            None => Self { column: self.column.saturating_add(characters(text)), offset, ..self },
+            Some(last) => {
+                let lines = text.iter().filter(|&&byte| byte == b'\n').count();
+                let line = text.get(last + 1..).unwrap_or_default();
+                Self { line: self.line.saturating_add(lines), column: 1 + characters(line), offset }
+            }
+        }
+    }
+}
+
 /// Why bytes are no document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} at line {}, column {}", position.line, position.column)]
@@ -78,16 +101,14 @@ impl Fault {
     }
 
     fn locate(self, bytes: &[u8]) -> ParseError {
-        let before = bytes.get(..self.offset).unwrap_or(bytes);
-        let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-        let line = before.get(line_start..).unwrap_or_default();
+        self.locate_from(Position::START, bytes)
+    }
+
+    /// Likewise, in a text that begins there.
+    fn locate_from(self, start: Position, bytes: &[u8]) -> ParseError {
         ParseError {
             kind: self.kind,
-            position: Position {
-                line: before.iter().filter(|&&byte| byte == b'\n').count() + 1,
-                column: String::from_utf8_lossy(line).chars().count() + 1,
-                offset: self.offset,
-            },
+            position: start.after(bytes.get(..self.offset).unwrap_or(bytes)),
             pointer: self.path.iter().rev().fold(Pointer::root(), |pointer, step| match step {
                 Step::Name(name) => pointer.name(name),
                 Step::Index(index) => pointer.index(*index),
@@ -153,7 +174,84 @@ impl<'s> Document<'s> {
         self.begin(parser.source);
         parser.skip_white_space();
         parser.value(self, 0)?;
-        parser.end()
+        parser.end(BEHIND)
+    }
+
+    /// Parses one of the items of a larger text, perhaps quickly. Its faults are those of the whole text.
+    #[doc(hidden)]
+    pub fn fill_item(&mut self, item: &ItemText<'s>, quickly: bool) -> Result<(), ParseError> {
+        if quickly && self.fill_as_item(item, Members::AsRead).is_ok() {
+            return Ok(());
+        }
+        // The first fault may be a name that stands twice.
+        self.fill_as_item(item, Members::Sorted).map_err(|fault| item.locate(*fault))
+    }
+
+    fn fill_as_item(&mut self, item: &ItemText<'s>, members: Members) -> Parsed<()> {
+        let mut parser = Parser::new(item.text, limits::DEPTH, members)?;
+        if item.end == End::Delimiter && parser.behind == Behind::Nothing {
+            parser.behind = Behind::More;
+        }
+        self.begin(parser.source);
+        parser.skip_white_space();
+        let inside = |fault: Box<Fault>| fault.inside(Step::Index(item.index));
+        parser.value(self, 0).map_err(inside)?;
+        match item.end {
+            End::Line { .. } => parser.end(BEHIND).map_err(inside),
+            // What follows an element is the array's affair.
+            End::Delimiter | End::Text => parser.end(IN_ARRAY),
+        }
+    }
+}
+
+/// The text of one of the items of a larger text, and where it stands in it.
+#[derive(Clone, Copy)]
+#[doc(hidden)]
+pub struct ItemText<'s> {
+    pub text: &'s [u8],
+    /// Which item it is, from 0.
+    pub index: usize,
+    /// A place before the item, and the text from there to the item.
+    pub base: Position,
+    pub before: &'s [u8],
+    pub end: End,
+}
+
+/// What ends an item's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[doc(hidden)]
+pub enum End {
+    /// The end of a line, behind so much white space that is left out.
+    Line { skipped: usize },
+    /// What follows an element of an array.
+    Delimiter,
+    /// The end of the whole text.
+    Text,
+}
+
+impl ItemText<'_> {
+    fn locate(&self, fault: Fault) -> ParseError {
+        let at_end = fault.offset >= self.text.len();
+        let mut error = fault.locate_from(self.base.after(self.before), self.text);
+        if let End::Line { skipped } = self.end
+            && at_end
+        {
+            error.position.offset = error.position.offset.saturating_add(skipped);
+            error.position.column = error.position.column.saturating_add(skipped);
+        }
+        error
+    }
+
+    /// The first fault in the item's first `len` bytes, whatever the others are.
+    #[doc(hidden)]
+    pub fn fault_within(&self, len: usize) -> Option<ParseError> {
+        let text = self.text.get(..len).unwrap_or(self.text);
+        let item = Self { text, end: End::Text, ..*self };
+        let fault = Document::default().fill_as_item(&item, Members::Sorted).err()?;
+        // What is cut off in the middle is no fault.
+        let behind = text.get(fault.offset..).unwrap_or_default();
+        let whole = behind.iter().any(|byte| b" \t\n\r\"',:[]{}".contains(byte));
+        whole.then(|| item.locate(*fault))
     }
 }
 
@@ -162,32 +260,29 @@ impl<'s> Document<'s> {
 pub struct Items<'s> {
     bytes: &'s [u8],
     parser: Parser<'s>,
+    /// Where the last element begins.
+    start: usize,
     count: usize,
     done: bool,
 }
 
 impl<'s> Items<'s> {
-    /// Begins to read an array; `None` if the text holds something else.
+    /// Begins to read an array; `None` if the text holds something else. Quickly, it is left open
+    /// whether two members of an element have the same name.
     #[doc(hidden)]
-    pub fn of(bytes: &'s [u8]) -> Result<Option<Self>, ParseError> {
-        Self::read(bytes, Members::Sorted).map_err(|fault| fault.locate(bytes))
+    pub fn of(bytes: &'s [u8], quickly: bool) -> Result<Option<Self>, ParseError> {
+        let members = if quickly { Members::AsRead } else { Members::Sorted };
+        Self::begin(bytes, members).map_err(|fault| fault.locate(bytes))
     }
 
-    /// Likewise, with elements in which two members may have the same name. `None` also where there
-    /// is a fault.
-    #[doc(hidden)]
-    pub fn quickly_of(bytes: &'s [u8]) -> Option<Self> {
-        Self::read(bytes, Members::AsRead).ok().flatten()
-    }
-
-    fn read(bytes: &'s [u8], members: Members) -> Parsed<Option<Self>> {
+    fn begin(bytes: &'s [u8], members: Members) -> Parsed<Option<Self>> {
         let mut parser = Parser::new(bytes, limits::DEPTH, members)?;
         parser.skip_white_space();
         if parser.peek() != Some(b'[') {
             return Ok(None);
         }
         parser.at += 1;
-        Ok(Some(Self { bytes, parser, count: 0, done: false }))
+        Ok(Some(Self { bytes, parser, start: 0, count: 0, done: false }))
     }
 
     /// Reads the next element into `document`, and returns the range of its text.
@@ -199,19 +294,41 @@ impl<'s> Items<'s> {
         self.step(document).map_err(|fault| fault.locate(self.bytes))
     }
 
+    /// Reads the last element once more, and refuses two members of the same name.
+    #[doc(hidden)]
+    pub fn again_into(&mut self, document: &mut Document<'s>) -> Result<(), ParseError> {
+        self.reread(document).map_err(|fault| fault.locate(self.bytes))
+    }
+
     fn step(&mut self, document: &mut Document<'s>) -> Parsed<Option<Range<usize>>> {
         let parser = &mut self.parser;
         let more = if self.count == 0 { parser.begins(b']') } else { parser.continues(b']', IN_ARRAY)? };
         if !more {
             self.done = true;
-            parser.end()?;
+            parser.end(BEHIND)?;
             return Ok(None);
         }
         document.begin(parser.source);
-        let start = parser.at;
-        parser.value(document, 0).map_err(|fault| fault.inside(Step::Index(self.count)))?;
+        self.start = parser.at;
         self.count += 1;
-        Ok(Some(start..parser.at))
+        if let Err(fault) = parser.value(document, 0) {
+            if parser.members == Members::Sorted {
+                return Err(fault.inside(Step::Index(self.count - 1)));
+            }
+            // The first fault may be a name that stands twice.
+            self.reread(document)?;
+        }
+        Ok(Some(self.start..self.parser.at))
+    }
+
+    fn reread(&mut self, document: &mut Document<'s>) -> Parsed<()> {
+        let parser = &mut self.parser;
+        let members = std::mem::replace(&mut parser.members, Members::Sorted);
+        parser.at = self.start;
+        document.begin(parser.source);
+        let read = parser.value(document, 0);
+        parser.members = members;
+        read.map_err(|fault| fault.inside(Step::Index(self.count - 1)))
     }
 }
 
@@ -224,11 +341,22 @@ enum Members {
     AsRead,
 }
 
+/// What stands behind the text that a parser has.
+#[derive(Clone, Copy, PartialEq)]
+enum Behind {
+    Nothing,
+    /// Bytes that are no character.
+    NotUtf8,
+    /// Something that ends a value.
+    More,
+}
+
 struct Parser<'s> {
     source: &'s str,
     bytes: &'s [u8],
     at: usize,
     max_depth: usize,
+    behind: Behind,
     members: Members,
     /// Room for sorting.
     keys: Vec<NameKey>,
@@ -240,10 +368,19 @@ fn small(number: usize) -> u32 {
     number as u32
 }
 
+#[cold]
+fn text_before(bytes: &[u8], end: usize) -> &str {
+    bytes.get(..end).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
+}
+
 /// Offsets are 32 bits wide.
 const LONGEST: usize = u32::MAX as usize - 1;
 
-const IN_ARRAY: &str = "expected `,` or `]` in the array";
+pub(super) const NOT_UTF8: &str = "bytes that are not UTF-8";
+pub(super) const AT_END: &str = "unexpected end of the text";
+pub(super) const BEHIND: &str = "unexpected text after the end of the value";
+pub(super) const NOTHING_BEHIND: &str = "a comma with nothing behind it";
+pub(super) const IN_ARRAY: &str = "expected `,` or `]` in the array";
 const IN_OBJECT: &str = "expected `,` or `}` in the object";
 
 impl<'s> Parser<'s> {
@@ -252,16 +389,23 @@ impl<'s> Parser<'s> {
             let kind = ParseErrorKind::TooLong { limit: LONGEST };
             return Err(Fault::at(kind, 0));
         }
-        let source = std::str::from_utf8(bytes).map_err(|error| {
-            Fault::at(ParseErrorKind::Malformed("bytes that are not UTF-8"), error.valid_up_to())
-        })?;
-        Ok(Self { source, bytes, at: 0, max_depth, members, keys: Vec::new() })
+        let (source, behind) = match std::str::from_utf8(bytes) {
+            Ok(source) => (source, Behind::Nothing),
+            // There may be another fault before.
+            Err(error) => (text_before(bytes, error.valid_up_to()), Behind::NotUtf8),
+        };
+        Ok(Self { source, bytes: source.as_bytes(), at: 0, max_depth, behind, members, keys: Vec::new() })
     }
 
     #[cold]
     fn fault<T>(&self, message: &'static str, offset: usize) -> Parsed<T> {
-        // What is missing at the end is the rest, whatever would have come next.
-        let message = if offset >= self.bytes.len() { "unexpected end of the text" } else { message };
+        let message = match self.behind {
+            _ if offset < self.bytes.len() => message,
+            // What is missing at the end is the rest, whatever would have come next.
+            Behind::Nothing => AT_END,
+            Behind::NotUtf8 => NOT_UTF8,
+            Behind::More => message,
+        };
         Err(Fault::at(ParseErrorKind::Malformed(message), offset))
     }
 
@@ -287,11 +431,12 @@ impl<'s> Parser<'s> {
         self.at += scan::white_space(self.rest());
     }
 
-    fn end(&mut self) -> Parsed<()> {
+    /// Refuses what is left, with that message.
+    fn end(&mut self, message: &'static str) -> Parsed<()> {
         self.skip_white_space();
         match self.peek() {
-            None => Ok(()),
-            Some(_) => self.fault("unexpected text after the end of the value", self.at),
+            None if self.behind != Behind::NotUtf8 => Ok(()),
+            _ => self.fault(message, self.at),
         }
     }
 
@@ -490,7 +635,7 @@ impl<'s> Parser<'s> {
                 self.at += 1;
                 self.skip_white_space();
                 if self.peek() == Some(close) {
-                    return self.fault("a comma with nothing behind it", self.at);
+                    return self.fault(NOTHING_BEHIND, self.at);
                 }
                 Ok(true)
             }
@@ -622,6 +767,19 @@ mod tests {
     }
 
     #[test]
+    fn the_first_fault_is_said_in_a_text_that_is_not_utf_8() {
+        let error = |text: &[u8]| Document::parse(text).unwrap_err();
+        assert_eq!(
+            error(b"[1 2, \"\xff\"]").to_string(),
+            "expected `,` or `]` in the array at line 1, column 4"
+        );
+        for text in [&b"[1, \"a\xffb\"]"[..], b"[1, 22\xc3", b"[1,2]  \xc3]"] {
+            assert_eq!(error(text).kind, ParseErrorKind::Malformed(NOT_UTF8));
+            assert_eq!(error(text).position.offset, std::str::from_utf8(text).unwrap_err().valid_up_to());
+        }
+    }
+
+    #[test]
     fn depth_is_bounded() {
         let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
         assert!(Document::parse(nested(128).as_bytes()).is_ok());
@@ -631,7 +789,7 @@ mod tests {
     #[test]
     fn items_are_read_over_one_buffer() {
         let text = br#" [ {"a":1}, "x", [2] ] "#;
-        let mut items = Items::of(text).unwrap().unwrap();
+        let mut items = Items::of(text, false).unwrap().unwrap();
         let mut document = Document::default();
         let mut seen = Vec::new();
         while let Some(range) = items.next_into(&mut document).unwrap() {
@@ -639,7 +797,7 @@ mod tests {
             seen.push(document.root().to_text());
         }
         assert_eq!(seen, [r#"{"a":1}"#, "\"x\"", "[2]"]);
-        assert!(Items::of(b"{}").unwrap().is_none());
+        assert!(Items::of(b"{}", false).unwrap().is_none());
     }
 
     fn json_value() -> impl Strategy<Value = Value> {

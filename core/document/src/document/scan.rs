@@ -27,6 +27,26 @@ pub(super) fn white_space(bytes: &[u8]) -> usize {
     )
 }
 
+/// How many of the first bytes open and close nothing.
+#[inline(always)]
+pub(super) fn flat_bytes(bytes: &[u8]) -> usize {
+    count_until(
+        bytes,
+        |chunk| {
+            // `[` and `]` differ from `{` and `}` in this bit.
+            let bracket = chunk | u8x16::splat(0x20);
+            let brackets = bracket.simd_eq(u8x16::splat(b'{')) | bracket.simd_eq(u8x16::splat(b'}'));
+            chunk.simd_eq(u8x16::splat(b'"')) | brackets
+        },
+        |byte| matches!(byte, b'"' | b'[' | b']' | b'{' | b'}'),
+    )
+}
+
+/// How many of the first bytes stand before the end of the line.
+pub(super) fn line_bytes(bytes: &[u8]) -> usize {
+    count_until(bytes, |chunk| chunk.simd_eq(u8x16::splat(b'\n')), |byte| byte == b'\n')
+}
+
 /// How many bytes stand before the first that stops; `stops` and `stop` say the same.
 #[inline(always)]
 fn count_until(bytes: &[u8], stops: impl Fn(u8x16) -> u8x16, stop: impl Fn(u8) -> bool) -> usize {
@@ -63,6 +83,9 @@ mod tests {
             let spaces: Vec<u8> = bytes.iter().map(|byte| b" \t\n\r"[usize::from(*byte) % 4]).chain([stop]).collect();
             let white = |&byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
             prop_assert_eq!(white_space(&spaces), spaces.iter().take_while(|byte| white(byte)).count());
+            let flat = |&byte: &u8| !matches!(byte, b'"' | b'[' | b']' | b'{' | b'}');
+            prop_assert_eq!(flat_bytes(&bytes), bytes.iter().take_while(|byte| flat(byte)).count());
+            prop_assert_eq!(line_bytes(&bytes), bytes.iter().take_while(|&&byte| byte != b'\n').count());
         }
     }
 }

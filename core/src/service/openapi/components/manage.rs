@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::super::ingest::KEY_USE_GRAIN;
+use super::problems::places;
 use super::{Member, as_here, command, flag, list, object, or_null, page, schema, text, texts};
 use crate::limits;
 use crate::schema::RESOURCE_KEYWORD;
@@ -200,9 +201,14 @@ pub(super) fn schemas_of_tables() -> Vec<Member> {
                     ("digest", or_null(schema("Digest"))),
                 ],
                 &[
-                    ("code", as_here("ProblemCode", "The problem's code, where it does not pass.")),
-                    ("detail", text("Why it does not pass.")),
-                ],
+                    vec![
+                        ("code", as_here("ProblemCode", "The problem's code, where it does not pass.")),
+                        ("detail", text("Why it does not pass.")),
+                        ("truncated", flag("There are more violations than are listed.")),
+                    ],
+                    places(),
+                ]
+                .concat(),
             ),
         ),
     ]

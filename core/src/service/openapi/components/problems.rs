@@ -7,6 +7,19 @@ use crate::problem::Code;
 use crate::schema::{ProblemCode, RESOURCE_KEYWORD};
 use crate::violation::ViolationCode;
 
+/// Where a fault of a text is, or what is too long.
+pub(super) fn places() -> Vec<Member> {
+    let place = |description: &str| json!({ "type": "integer", "minimum": 1, "description": description });
+    vec![
+        ("line", place("Where the text stops being JSON, from 1.")),
+        ("column", place("In Unicode characters, from 1.")),
+        ("offset", count("In bytes, from 0.")),
+        ("pointer", text("A JSON Pointer into the text, as a URI fragment.")),
+        ("limit", count("The limit that was exceeded.")),
+        ("item", count("The index of the resource in a bulk, from 0.")),
+    ]
+}
+
 pub(super) fn problems() -> Vec<Member> {
     let faults = json!({
         "type": "array",
@@ -34,23 +47,14 @@ pub(super) fn problems() -> Vec<Member> {
                     ("detail", text("What is wrong this time.")),
                 ],
                 &[
-                    ("errors", faults),
-                    ("truncated", flag("There are more faults than are listed.")),
-                    (
-                        "line",
-                        json!({ "type": "integer", "minimum": 1, "description": "Where the body stops being JSON, from 1." }),
-                    ),
-                    (
-                        "column",
-                        json!({ "type": "integer", "minimum": 1, "description": "In Unicode characters, from 1." }),
-                    ),
-                    ("offset", count("In bytes, from 0.")),
-                    ("pointer", text("A JSON Pointer into the body, as a URI fragment.")),
-                    ("limit", count("The limit that was exceeded.")),
-                    ("item", count("The index of the resource in a bulk, from 0.")),
-                    ("parameter", text("The parameter, or the member of the body, that is wrong.")),
-                    ("removed", count("How many resources the bulk would have removed.")),
-                ],
+                    vec![("errors", faults), ("truncated", flag("There are more faults than are listed."))],
+                    places(),
+                    vec![
+                        ("parameter", text("The parameter, or the member of the body, that is wrong.")),
+                        ("removed", count("How many resources the bulk would have removed.")),
+                    ],
+                ]
+                .concat(),
             ),
         ),
         (
