@@ -36,14 +36,19 @@ use tidegate_document::acceptor::Room;
 /// ```
 pub struct StreamCheck {
     pieces: Pieces,
+    judge: Judge,
+    bytes: u64,
+    /// Nothing comes after this.
+    ended: Option<Rejection>,
+}
+
+/// What takes one item after the other.
+struct Judge {
     gathered: Gathered<StreamedItem>,
     buffers: Buffers,
     room: Room,
-    bytes: u64,
-    /// How long NDJSON is as an array.
+    /// How long the lines of NDJSON are as an array.
     array_bytes: u64,
-    /// Nothing comes after this.
-    ended: Option<Rejection>,
 }
 
 /// One resource of a stream that passes.
@@ -94,11 +99,13 @@ impl StreamCheck {
     pub fn new(options: CheckOptions) -> Self {
         Self {
             pieces: Pieces::new(limits::RESOURCE_BYTES),
-            gathered: Gathered::new(options),
-            buffers: Buffers::default(),
-            room: Room::default(),
+            judge: Judge {
+                gathered: Gathered::new(options),
+                buffers: Buffers::default(),
+                room: Room::default(),
+                array_bytes: 1,
+            },
             bytes: 0,
-            array_bytes: 1,
             ended: None,
         }
     }
@@ -109,32 +116,32 @@ impl StreamCheck {
             return;
         }
         self.bytes += piece.len() as u64;
+        self.ended = self.take(schema, piece).err();
+    }
+
+    fn take(&mut self, schema: &PreparedSchema, piece: &[u8]) -> Result<(), Rejection> {
         let mut at = 0;
-        loop {
-            let item = match self.pieces.next(piece, &mut at) {
-                Ok(None) => return,
-                Ok(Some(item)) => item,
-                Err(unread) => {
-                    self.ended = Some(unread.into());
-                    return;
-                }
-            };
-            let document = (&mut self.buffers, &mut self.room);
-            if let Err(rejection) = take(&mut self.gathered, schema, &item, document, &mut self.array_bytes) {
-                self.ended = Some(rejection);
-                return;
-            }
+        while let Some(item) = self.pieces.next(piece, &mut at)? {
+            self.judge.take(schema, &item)?;
         }
+        Ok(())
+    }
+
+    fn take_last(&mut self, schema: &PreparedSchema) -> Result<(), Rejection> {
+        if let Some(item) = self.pieces.last()? {
+            self.judge.take(schema, &item)?;
+        }
+        Ok(self.pieces.end()?)
     }
 
     /// How many resources were checked so far.
     pub fn items(&self) -> usize {
-        self.gathered.len()
+        self.judge.gathered.len()
     }
 
     /// How many of them do not pass.
     pub fn invalid_items(&self) -> usize {
-        self.gathered.invalid_items()
+        self.judge.gathered.invalid_items()
     }
 
     /// How many bytes were taken so far; those that came after the check was over are none.
@@ -149,7 +156,7 @@ impl StreamCheck {
 
     /// How much was read so far.
     pub fn read(&self) -> StreamRead {
-        let bytes = if self.pieces.is_array() == Some(true) { self.bytes } else { self.array_bytes };
+        let bytes = if self.pieces.is_array() == Some(true) { self.bytes } else { self.judge.array_bytes };
         StreamRead {
             bytes: self.bytes,
             items: self.items(),
@@ -176,41 +183,24 @@ impl StreamCheck {
             self.ended = self.take_last(schema).err();
         }
         let read = self.read();
-        (
-            read,
-            match self.ended {
-                Some(rejection) => Err(rejection),
-                None => self.gathered.finish(&mut self.room),
-            },
-        )
-    }
-
-    fn take_last(&mut self, schema: &PreparedSchema) -> Result<(), Rejection> {
-        if let Some(item) = self.pieces.last()? {
-            let document = (&mut self.buffers, &mut self.room);
-            take(&mut self.gathered, schema, &item, document, &mut self.array_bytes)?;
-        }
-        Ok(self.pieces.end()?)
+        let Judge { gathered, mut room, .. } = self.judge;
+        (read, self.ended.map_or_else(|| gathered.finish(&mut room), Err))
     }
 }
 
-/// Reads and judges one item.
-fn take(
-    gathered: &mut Gathered<StreamedItem>,
-    schema: &PreparedSchema,
-    item: &ItemText<'_>,
-    (buffers, room): (&mut Buffers, &mut Room),
-    array_bytes: &mut u64,
-) -> Result<(), Rejection> {
-    if let End::Line { .. } = item.end {
-        *array_bytes += 1 + item.text.trim_ascii_end().len() as u64;
+impl Judge {
+    fn take(&mut self, schema: &PreparedSchema, item: &ItemText<'_>) -> Result<(), Rejection> {
+        if let End::Line { .. } = item.end {
+            self.array_bytes += 1 + item.text.trim_ascii_end().len() as u64;
+        }
+        let mut document = Document::over(std::mem::take(&mut self.buffers));
+        let taken = document.fill_item(item, schema.acceptor().is_some()).and_then(|()| {
+            self.gathered
+                .take(schema, &mut document, &mut self.room, 0..0, |document| document.fill_item(item, false))
+        });
+        self.buffers = document.into_buffers();
+        Ok(taken?)
     }
-    let mut document = Document::over(std::mem::take(buffers));
-    let taken = document.fill_item(item, schema.acceptor().is_some()).and_then(|()| {
-        gathered.take(schema, &mut document, room, 0..0, |document| document.fill_item(item, false))
-    });
-    *buffers = document.into_buffers();
-    Ok(taken?)
 }
 
 impl From<Unread> for Rejection {
@@ -254,34 +244,12 @@ mod tests {
     /// A text of items, perhaps an array, with some bytes put in or left out.
     fn texts() -> impl Strategy<Value = Vec<u8>> {
         let space = || prop::sample::select(vec!["", "", "", " ", "\n", "\r\n \t"]);
-        let stray: Vec<&[u8]> = vec![
-            b"[",
-            b"]",
-            b"{",
-            b"}",
-            b",",
-            b"\"",
-            b":",
-            b"\\",
-            b"1",
-            b"x",
-            b"-",
-            b"tru",
-            b" ",
-            b"\n",
-            b"\x0c",
-            b"\xff",
-            b"\xc3",
-            "é".as_bytes(),
-            "😀".as_bytes(),
-            b"\xef\xbb\xbf",
-            b"\\ud800",
-            b"null,",
-            b"\"[\",",
-            b"\x01",
-            b"[1]",
-            b"1e999",
-        ];
+        let stray: Vec<_> =
+            "[ ] { } , \" : \\ 1 x - tru é 😀 \u{feff} \\ud800 null, \"[\", \u{1} \u{c} [1] 1e999"
+                .split(' ')
+                .map(str::as_bytes)
+                .chain([&b" "[..], b"\n", b"\xff", b"\xc3"])
+                .collect();
         let change = (any::<prop::sample::Index>(), 0..3_usize, prop::sample::select(stray));
         let changes = prop_oneof![
             2 => Just(Vec::new()),

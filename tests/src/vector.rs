@@ -8,7 +8,7 @@
 //! }
 //! ```
 //!
-//! `schema`, `payload`, `before` and `after` are written compactly, their members in the order in
+//! `schema`, `payload`, `before`, `after` and `manifest` are written compactly, their members in the order in
 //! which they stand. `{"$text": "…"}` gives a text as it is, `{"$bytes": […]}` bytes, and
 //! `{"$pieces": ["…", {"repeat": "x", "times": 1000}]}` a long text. `expect` is an expectation of
 //! the answer: see [`crate::expect`].
@@ -28,14 +28,21 @@ use crate::expect::mismatch;
 use crate::gate::{self, Gate};
 
 /// The operations that have vectors, and the members that their requests must have.
-const OPERATIONS: [(&str, &[&str]); 6] = [
+const OPERATIONS: [(&str, &[&str]); 10] = [
     ("prepare", &["schema"]),
     ("check", &["schema", "payload"]),
     ("bulk", &["schema", "payload"]),
+    ("items", &["schema", "payload"]),
+    ("stream", &["schema", "payload"]),
+    ("planned", &["schema", "manifest", "payload"]),
+    ("compare", &["schema", "before", "after"]),
     ("digest", &["payload"]),
     ("diff", &["before", "after"]),
     ("plan", &["schema", "before", "after"]),
 ];
+
+/// How long the pieces of a stream are, in bytes: each case is asked about in each of these.
+const PIECES: [usize; 3] = [1, 7, 4096];
 
 /// One case: requests, and what is expected of their answers.
 #[derive(Debug, Clone)]
@@ -51,7 +58,7 @@ pub struct Vector {
 
 #[derive(Debug, Clone)]
 enum Expectation {
-    /// The answer matches.
+    /// Each answer matches.
     Answer(Value),
     /// All answers are the same.
     Equal,
@@ -88,7 +95,7 @@ impl Vector {
             answers.push(gate::read(&gate.answer(request)?).map_err(|error| self.failure(&error, &[]))?);
         }
         let difference = match &self.expectation {
-            Expectation::Answer(expected) => answers.first().and_then(|answer| mismatch(expected, answer)),
+            Expectation::Answer(expected) => answers.iter().find_map(|answer| mismatch(expected, answer)),
             Expectation::Equal => {
                 let differs =
                     |at: usize| answers.get(at).is_some_and(|answer| answers.first() != Some(answer));
@@ -148,6 +155,7 @@ struct Case {
     payload: Option<Json>,
     before: Option<Json>,
     after: Option<Json>,
+    manifest: Option<Json>,
     #[serde(default)]
     show_values: bool,
     equal: Option<Vec<Json>>,
@@ -197,24 +205,38 @@ impl Case {
                 (vec![digest(text)?], Expectation::Answer(json!({ "digest": expected })))
             }
             (_, Self { expect: Some(expected), .. }) => {
-                (vec![self.request(operation, required)?], Expectation::Answer(expected.clone()))
+                (self.requests(operation, required)?, Expectation::Answer(expected.clone()))
             }
             _ => return Err("nothing is expected".to_owned()),
         };
         Ok(Vector { name, rule: self.rule.clone(), requests, expectation })
     }
 
-    fn request(&self, operation: &str, required: &[&str]) -> Result<Vec<u8>, String> {
+    fn requests(&self, operation: &str, required: &[&str]) -> Result<Vec<Vec<u8>>, String> {
+        let request = self.request(operation, required)?;
+        if operation != "stream" {
+            return Ok(vec![Value::Object(request).to_string().into_bytes()]);
+        }
+        let in_pieces = |pieces: usize| {
+            let mut request = request.clone();
+            request.insert("pieces".to_owned(), json!(pieces));
+            Value::Object(request).to_string().into_bytes()
+        };
+        Ok(PIECES.into_iter().map(in_pieces).collect())
+    }
+
+    fn request(&self, operation: &str, required: &[&str]) -> Result<Map<String, Value>, String> {
         let mut request = Map::from_iter([("op".to_owned(), json!(operation))]);
         let members = [
             ("schema", &self.schema),
             ("payload", &self.payload),
             ("before", &self.before),
             ("after", &self.after),
+            ("manifest", &self.manifest),
         ];
         for (name, value) in members {
             match value {
-                Some(value) if required.contains(&name) => {
+                Some(value) if required.contains(&name) || (operation, name) == ("stream", "manifest") => {
                     request.insert(name.to_owned(), request_member(value.bytes()?));
                 }
                 None if required.contains(&name) => return Err(format!("no `{name}`")),
@@ -225,7 +247,7 @@ impl Case {
         if self.show_values {
             request.insert("showValues".to_owned(), json!(true));
         }
-        Ok(Value::Object(request).to_string().into_bytes())
+        Ok(request)
     }
 }
 

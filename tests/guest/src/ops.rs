@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 use tidegate_core::diff::differing_fields;
 use tidegate_core::document::Document;
 use tidegate_core::{
-    CheckOptions, Digest, PayloadReport, PreparedSchema, Problem, ProblemDetails, Rejection, SchemaReport,
+    BulkReport, CheckOptions, CompareReport, Digest, Manifest, PayloadReport, PlannedReport, PreparedSchema,
+    Problem, ProblemDetails, Rejection, SchemaReport, StreamCheck, StreamReport, read_manifest,
 };
 
 /// Runs the operation that `request` names, and gives its answer.
@@ -15,13 +16,18 @@ use tidegate_core::{
 /// | --- | --- | --- |
 /// | `prepare` | `schema` | the schema's report |
 /// | `check` | `schema`, `payload`, `showValues?` | the payload's report |
-/// | `bulk` | `schema`, `payload` | `{"valid":true,"items":[{"id","name","digest"}]}`, or the problem with `"valid":false` |
+/// | `bulk` | `schema`, `payload` | the bulk's report, or the problem with `"valid":false` |
+/// | `items` | `schema`, `payload`, `showValues?` | the bulk's report, of an array or NDJSON |
+/// | `stream` | `schema`, `payload`, `pieces`, `manifest?`, `showValues?` | the stream's report, of pieces of so many bytes |
 /// | `digest` | `payload` | `{"digest"}`, or the problem |
 /// | `diff` | `before`, `after` | `{"fields"}` |
 /// | `plan` | `schema`, `before`, `after` | the plan's report, or the problem |
+/// | `compare` | `schema`, `before`, `after`, `showValues?` | the comparison's report, of arrays or NDJSON |
+/// | `planned` | `schema`, `manifest`, `payload`, `showValues?` | the report on the plan by a manifest |
 /// | `batch` | `schema`, `requests` | `{"answers"}`, to requests that all mean this schema |
 ///
-/// Texts are JSON strings; `payload` may also be a list of numbers, its bytes.
+/// Texts are JSON strings; `payload` may also be a list of numbers, its bytes. A text that is no manifest
+/// is answered with `{"notAManifest":{"pointer","detail"}}`.
 pub(crate) fn dispatch(request: &Value) -> Value {
     let prepared = LazyCell::new(|| PreparedSchema::prepare(&bytes(request, "schema")));
     match request.get("op").and_then(Value::as_str) {
@@ -47,15 +53,32 @@ fn answer(request: &Value, prepared: &LazyCell<Prepared, impl FnOnce() -> Prepar
         }),
         Some("bulk") => with_schema(prepared, |schema| {
             match schema.check_bulk(&bytes(request, "payload"), options(request)) {
-                Ok(items) => {
-                    let items: Vec<_> = items
-                        .iter()
-                        .map(|item| json!({ "id": item.id, "name": item.name, "digest": item.digest }))
-                        .collect();
-                    json!({ "valid": true, "items": items })
-                }
+                Ok(items) => to_value(&BulkReport::of(Ok(items))),
                 Err(rejection) => refused(rejection),
             }
+        }),
+        Some("items") => with_schema(prepared, |schema| {
+            to_value(&BulkReport::of(schema.check_items(&bytes(request, "payload"), options(request))))
+        }),
+        Some("stream") => with_schema(prepared, |schema| {
+            with_manifest(request, |stored| {
+                let mut check = StreamCheck::new(options(request));
+                for piece in bytes(request, "payload").chunks(pieces(request)) {
+                    check.push(schema, piece);
+                }
+                to_value(&StreamReport::of(check, schema, stored))
+            })
+        }),
+        Some("planned") => with_schema(prepared, |schema| {
+            with_manifest(request, |stored| {
+                let none = Manifest::new();
+                let items = bytes(request, "payload");
+                to_value(&PlannedReport::of(schema.plan(stored.unwrap_or(&none), &items, options(request))))
+            })
+        }),
+        Some("compare") => with_schema(prepared, |schema| {
+            let (before, after) = (bytes(request, "before"), bytes(request, "after"));
+            to_value(&CompareReport::of(schema.compare(&before, &after, options(request))))
         }),
         Some("digest") => match Document::parse(&bytes(request, "payload")) {
             Ok(document) => json!({ "digest": Digest::of(document.root()) }),
@@ -90,6 +113,25 @@ fn bytes(request: &Value, member: &str) -> Vec<u8> {
             bytes.iter().filter_map(|byte| byte.as_u64().and_then(|byte| u8::try_from(byte).ok())).collect()
         }
         _ => Vec::new(),
+    }
+}
+
+/// How many bytes a piece has.
+fn pieces(request: &Value) -> usize {
+    let pieces = request.get("pieces").and_then(Value::as_u64);
+    pieces.and_then(|pieces| usize::try_from(pieces).ok()).unwrap_or(usize::MAX).max(1)
+}
+
+fn with_manifest(request: &Value, f: impl FnOnce(Option<&Manifest>) -> Value) -> Value {
+    if request.get("manifest").is_none() {
+        return f(None);
+    }
+    match read_manifest(&bytes(request, "manifest")) {
+        Ok(stored) => f(Some(&stored)),
+        Err(error) => {
+            let (pointer, detail) = (error.pointer().short_fragment(), error.to_string());
+            json!({ "notAManifest": { "pointer": pointer, "detail": detail } })
+        }
     }
 }
 
