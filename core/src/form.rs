@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::check::{Rejection, too_long};
+use crate::check::{Rejection, too_long, within_limit};
 use crate::document::{Document, End, ItemText, ParseError, Position};
 use crate::limits;
 
@@ -101,6 +101,7 @@ pub(crate) fn each_line<'t>(
     quickly: bool,
     mut each: impl FnMut(&mut Document<'t>, &ItemText<'t>, Range<usize>) -> Result<(), Rejection>,
 ) -> Result<(), Rejection> {
+    within_limit(text, limits::LINES_BYTES)?;
     // What would be sent: the brackets, and in front of each line but the first a comma.
     let mut bytes = 1;
     for (index, line) in lines(text).enumerate() {

@@ -9,6 +9,9 @@ pub use tidegate_document::limits::{DEPTH, POINTER_BYTES, QUOTED_BYTES};
 pub const RESOURCE_BYTES: usize = 1024 * 1024;
 /// The largest bulk request, in bytes.
 pub const BULK_BYTES: usize = 4 * 1024 * 1024;
+/// The longest text of NDJSON that is read as one bulk, in bytes. It may be longer than the bulk that it
+/// becomes, by its blank lines and white space.
+pub const LINES_BYTES: usize = 4 * BULK_BYTES;
 /// The longest id, in Unicode characters.
 pub const ID_CHARS: usize = 1000;
 /// The most violations reported for one resource.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::check::{CheckOptions, Checked, CheckedItem, Rejection};
 use crate::diff::differing_fields;
 use crate::digest::Digest;
-use crate::document::{Document, JsonText, ParseError, Position};
+use crate::document::{Document, JsonText, ParseError, Position, write_string};
 use crate::plan::{ChangeType, Manifest, Plan, PlannedChange};
 use crate::problem::Code;
 use crate::schema::{PreparedSchema, Problem};
@@ -147,6 +147,35 @@ impl PayloadReport {
                 digest: None,
             },
         }
+    }
+
+    /// The report as JSON, in which important fields stand as they do in the payload: the same JSON value
+    /// as this report serialised, in a fraction of the time, for who checks one small payload after the
+    /// other.
+    pub fn text_of(outcome: &Result<Checked<'_>, Rejection>) -> String {
+        let Ok(Checked { id, name, important_fields, digest }) = outcome else {
+            return serde_json::to_string(&Self::of(outcome)).unwrap_or_default();
+        };
+        let fields: usize = important_fields.iter().map(|field| field.as_str().len() + 1).sum();
+        let mut text = String::with_capacity(200 + id.len() + fields);
+        text.push_str(r#"{"valid":true,"violations":[],"id":"#);
+        write_string(id, &mut text);
+        text.push_str(r#","name":"#);
+        match name {
+            Some(name) => write_string(name, &mut text),
+            None => text.push_str("null"),
+        }
+        text.push_str(r#","importantFields":["#);
+        for (at, field) in important_fields.iter().enumerate() {
+            if at > 0 {
+                text.push(',');
+            }
+            text.push_str(field.as_str());
+        }
+        text.push_str(r#"],"digest":""#);
+        digest.write_hex(&mut text);
+        text.push_str("\"}");
+        text
     }
 }
 
@@ -588,4 +617,30 @@ fn planned(
             })
             .collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_a_report_is_its_json() {
+        let schema = PreparedSchema::prepare(
+            br#"{"type": "object", "properties": {"id": {"type": "string"}, "name": true, "list": {"items": true}},
+                "resmo": {"id": "id", "name": "name", "importantFields": ["$.list[*]", "name", "$.nothing"]}}"#,
+        )
+        .unwrap();
+        for payload in [
+            r#"{"id": "1"}"#,
+            r#"{"id": "\u00e9\"\\\n\u0001/", "name": "\ud83d\ude00", "list": [ 1.50, 1e3, { "b" : [ ] , "a":null}, "x"]}"#,
+            r#"{"id": "1", "name": 7, "list": [9007199254740993]}"#,
+            r#"{"id": "1", "nam": 7}"#,
+            r#"{"id": ""#,
+            "[]",
+        ] {
+            let outcome = schema.check(payload.as_bytes(), CheckOptions::default());
+            let text: serde_json::Value = serde_json::from_str(&PayloadReport::text_of(&outcome)).unwrap();
+            assert_eq!(text, serde_json::to_value(PayloadReport::of(&outcome)).unwrap(), "{payload}");
+        }
+    }
 }

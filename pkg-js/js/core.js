@@ -12,7 +12,7 @@ const BULK_BYTES = 4 * RESOURCE_BYTES;
 const SCHEMA_BYTES = RESOURCE_BYTES / 4;
 // NDJSON has blank lines and the like, which the bulk that it becomes has not.
 const ITEMS_BYTES = 4 * BULK_BYTES;
-const MANIFEST_BYTES = 2 ** 30;
+const MANIFEST_BYTES = 2 ** 28;
 
 const encoder = new TextEncoder();
 
@@ -181,39 +181,40 @@ export class Stream {
   }
 
   push(piece) {
-    this.#with((stream, schema) => stream.push(schema, put(0, piece, piece.length)));
+    this.#use((stream, schema) => stream.push(schema, put(0, piece, piece.length)));
   }
 
   get items() {
-    return this.#with((stream) => stream.items());
+    return this.#use((stream) => stream.items());
   }
 
   get invalidItems() {
-    return this.#with((stream) => stream.invalid_items());
+    return this.#use((stream) => stream.invalid_items());
   }
 
   get isOver() {
-    return this.#with((stream) => stream.is_over());
+    return this.#use((stream) => stream.is_over());
   }
 
-  // Throws a text that says why `manifest` is none.
+  // Throws a text that says why `manifest` is none. Either way nothing is left.
   finish(manifest) {
-    return this.#with((stream, schema) => {
-      const length = manifest === undefined ? undefined : put(1, manifest, MANIFEST_BYTES);
-      return stream.finish(schema, length);
+    return this.#use((stream, schema) => {
+      this.#stream = undefined;
+      return stream.finish(schema, manifest === undefined ? undefined : put(1, manifest, MANIFEST_BYTES));
     });
   }
 
   free() {
-    this.#with((stream) => stream.free());
+    if (this.#stream !== undefined && !crashed && this.#start === starts) {
+      this.#stream.free();
+    }
+    this.#stream = undefined;
   }
 
-  #with(work) {
-    return this.#schema.use((schema, start) => {
-      if (start !== this.#start) {
-        throw LOST;
-      }
-      return work(this.#stream, schema);
-    });
+  #use(work) {
+    if (this.#stream === undefined || crashed || this.#start !== starts) {
+      throw new CrashError("the gate failed while this was checked: begin again");
+    }
+    return this.#schema.use((schema) => work(this.#stream, schema));
   }
 }

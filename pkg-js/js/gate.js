@@ -1,21 +1,25 @@
 // What the package offers, over the texts of `core.js`.
 
+import { textOf, viewOf } from "./bytes.js";
 import * as core from "./core.js";
 import { SchemaError, UnreadableError } from "./errors.js";
 
 // Only `prepare` makes gates.
 const OPEN = Symbol();
 
+// Where other files find a gate's schema.
+export const SCHEMA = Symbol();
+
 export function prepare(schema) {
   return new Gate(schema, OPEN);
 }
 
 export function digest(payload) {
-  return readable(() => core.digest(core.textOf(payload)));
+  return readable(() => core.digest(jsonOf(payload)));
 }
 
 export function diff(before, after) {
-  return JSON.parse(readable(() => core.diff(core.textOf(before), core.textOf(after))));
+  return JSON.parse(readable(() => core.diff(jsonOf(before), jsonOf(after))));
 }
 
 export class Gate {
@@ -26,8 +30,8 @@ export class Gate {
     if (door !== OPEN) {
       throw new TypeError("a gate is made by `prepare(schema)`");
     }
-    this.#schema = new core.Schema(core.textOf(schema));
-    this.#report = JSON.parse(refusing(({ problems }) => new SchemaError(problems), () => this.#schema.report()));
+    this.#schema = new core.Schema(jsonOf(schema));
+    this.#report = JSON.parse(refusing(notASchema, () => this.#schema.report()));
   }
 
   get effectiveSchema() {
@@ -51,11 +55,35 @@ export class Gate {
   }
 
   check(payload, options) {
-    return JSON.parse(this.#usable().check(core.textOf(payload), options?.showValues === true));
+    return JSON.parse(this.#usable().check(jsonOf(payload), shows(options)));
   }
 
   isValid(payload) {
-    return this.#usable().valid(core.textOf(payload));
+    return this.#usable().valid(jsonOf(payload));
+  }
+
+  checkBulk(items, options) {
+    return JSON.parse(this.#usable().checkBulk(itemsOf(items), shows(options)));
+  }
+
+  plan(manifest, items, options) {
+    const [stored, text] = [jsonOf(manifest), itemsOf(items)];
+    const plan = refusing(notAManifest, () => this.#usable().plan(stored, text, shows(options)));
+    return JSON.parse(plan);
+  }
+
+  compare(before, after, options) {
+    return JSON.parse(this.#usable().compare(itemsOf(before), itemsOf(after), shows(options)));
+  }
+
+  bulkBody(items) {
+    const text = itemsOf(items);
+    return readable(() => core.bulkBody(text));
+  }
+
+  // For `files.js`.
+  [SCHEMA]() {
+    return this.#usable();
   }
 
   free() {
@@ -75,15 +103,43 @@ if (Symbol.dispose) {
   Gate.prototype[Symbol.dispose] = Gate.prototype.free;
 }
 
-function readable(work) {
-  return refusing((report) => new UnreadableError(report.detail, report), work);
+function notASchema(refusal) {
+  return new SchemaError(JSON.parse(refusal).problems);
 }
 
-// The core refuses in JSON, which an error is made from.
-function refusing(error, work) {
+function shows(options) {
+  return options?.showValues === true;
+}
+
+// The JSON text of a payload: a string, or bytes.
+function jsonOf(payload) {
+  return viewOf(payload) ?? textOf(payload);
+}
+
+// Likewise of several. One object alone is no snapshot of one resource, but a mistake.
+function itemsOf(items) {
+  if (typeof items !== "string" && !Array.isArray(items) && viewOf(items) === undefined) {
+    throw new TypeError("expected an array of values, or JSON text");
+  }
+  return jsonOf(items);
+}
+
+function readable(work) {
+  return refusing((refusal) => {
+    const report = JSON.parse(refusal);
+    return new UnreadableError(report.detail, report);
+  }, work);
+}
+
+export function notAManifest(refusal) {
+  return new TypeError(`this is no manifest: ${refusal}`);
+}
+
+// What the core refuses, it refuses with a text, from which an error is made.
+export function refusing(error, work) {
   try {
     return work();
   } catch (refusal) {
-    throw typeof refusal === "string" ? error(JSON.parse(refusal)) : refusal;
+    throw typeof refusal === "string" ? error(refusal) : refusal;
   }
 }

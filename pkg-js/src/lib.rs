@@ -10,7 +10,10 @@ mod room;
 use serde::Serialize;
 use tidegate_core::diff::differing_fields;
 use tidegate_core::document::Document;
-use tidegate_core::{CheckOptions, Digest, PayloadReport, PreparedSchema, Rejection, SchemaReport};
+use tidegate_core::{
+    BulkReport, CheckOptions, CompareReport, Digest, Manifest, PayloadReport, PlannedReport, PreparedSchema,
+    Rejection, RejectionReport, SchemaReport, StreamCheck, StreamReport, array_of_lines, read_manifest,
+};
 use wasm_bindgen::prelude::*;
 
 use room::{with, with_both};
@@ -58,9 +61,90 @@ impl Schema {
 
     /// The report of the resource in the first room.
     pub fn check(&self, len: usize, show_values: bool) -> String {
-        let options = CheckOptions { show_values };
-        with(len, |payload| json(&PayloadReport::of(&self.prepared.check(payload, options))))
+        with(len, |payload| {
+            PayloadReport::text_of(&self.prepared.check(payload, CheckOptions { show_values }))
+        })
     }
+
+    /// The report of the bulk in the first room.
+    pub fn check_bulk(&self, len: usize, show_values: bool) -> String {
+        with(len, |items| {
+            json(&BulkReport::of(self.prepared.check_items(items, CheckOptions { show_values })))
+        })
+    }
+
+    /// What sending the bulk in the first room would do where the manifest in the second one is stored.
+    ///
+    /// # Errors
+    ///
+    /// Why the manifest is none.
+    pub fn plan(&self, manifest: usize, len: usize, show_values: bool) -> Result<String, String> {
+        with_both(len, manifest, |items, manifest| {
+            let stored = stored(manifest)?;
+            let options = CheckOptions { show_values };
+            Ok(json(&PlannedReport::of(self.prepared.plan(&stored, items, options))))
+        })
+    }
+
+    /// What sending the bulk in the second room would do where the one in the first room is stored.
+    pub fn compare(&self, before: usize, after: usize, show_values: bool) -> String {
+        with_both(before, after, |before, after| {
+            json(&CompareReport::of(self.prepared.preview(before, after, CheckOptions { show_values })))
+        })
+    }
+}
+
+/// The check of a text that comes in pieces.
+#[wasm_bindgen]
+pub struct Stream(StreamCheck);
+
+#[wasm_bindgen]
+impl Stream {
+    /// Begins a check.
+    #[wasm_bindgen(constructor)]
+    pub fn new(show_values: bool) -> Self {
+        Self(StreamCheck::new(CheckOptions { show_values }))
+    }
+
+    /// Checks the piece in the first room.
+    pub fn push(&mut self, schema: &Schema, len: usize) {
+        with(len, |piece| self.0.push(&schema.prepared, piece));
+    }
+
+    /// How many resources were checked so far.
+    pub fn items(&self) -> usize {
+        self.0.items()
+    }
+
+    /// How many of them do not pass.
+    pub fn invalid_items(&self) -> usize {
+        self.0.invalid_items()
+    }
+
+    /// Whether nothing that still comes can change the outcome.
+    pub fn is_over(&self) -> bool {
+        self.0.is_over()
+    }
+
+    /// Ends the check, and reports on it; with the manifest in the second room also on what a bulk would do.
+    ///
+    /// # Errors
+    ///
+    /// Why the manifest is none.
+    pub fn finish(self, schema: &Schema, manifest: Option<usize>) -> Result<String, String> {
+        let stored = manifest.map(|manifest| with_both(0, manifest, |_, text| stored(text))).transpose()?;
+        Ok(json(&StreamReport::of(self.0, &schema.prepared, stored.as_ref())))
+    }
+}
+
+/// The array that the NDJSON in the first room is.
+///
+/// # Errors
+///
+/// The report of a line that cannot be read.
+#[wasm_bindgen]
+pub fn bulk_body(len: usize) -> Result<Vec<u8>, String> {
+    with(len, |lines| array_of_lines(lines).map_err(|rejection| json(&RejectionReport::from(rejection))))
 }
 
 /// The digest of the text in the first room.
@@ -86,7 +170,12 @@ pub fn diff(before: usize, after: usize) -> Result<String, String> {
 }
 
 fn parse(text: &[u8]) -> Result<Document<'_>, String> {
-    Document::parse(text).map_err(|error| json(&PayloadReport::of(&Err(Rejection::from(error)))))
+    Document::parse(text).map_err(|error| json(&RejectionReport::from(Rejection::from(error))))
+}
+
+/// What a manifest says.
+fn stored(text: &[u8]) -> Result<Manifest, String> {
+    read_manifest(text).map_err(|error| error.to_string())
 }
 
 fn json(report: &impl Serialize) -> String {
