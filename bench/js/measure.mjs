@@ -1,6 +1,5 @@
 // Measures the core beside its peer, in whatever engine this is imported into.
 
-import { load } from "./core.mjs";
 import { HASHES, closings, parse, peer } from "./peer.mjs";
 
 // How often each side of a case has its turn, of one that is for information only, and how long a
@@ -13,27 +12,39 @@ const WARM_UP = 300;
 // How many digests that come later are asked for at a time.
 const PENDING = 64;
 
-// `read` gives the bytes of a file; `hashes` are the platform's own.
-export async function measure(engine, read, hashes = {}) {
-  const core = await load(await read("module.wasm"));
+// `tidegate` is the package, loaded; `read` gives the bytes of a file; `hashes` are the platform's own.
+export async function measure(engine, tidegate, read, hashes = {}) {
   const json = async (name) => parse(await read(name));
   for (const entry of await json("cases.json")) {
     const [schema, payload] = [await read(entry.schema), await read(entry.payload)];
-    core.prepare(schema);
-    await one(engine, core, { ...entry, schema: parse(schema), payload }, { ...HASHES, ...hashes });
+    const gate = tidegate.prepare(schema);
+    await one(engine, gate, { ...entry, schema: parse(schema), payload }, { ...HASHES, ...hashes });
+    gate.free();
   }
 }
 
-async function one(engine, core, { name, schema, payload, bulk, accepted }, hashes) {
+// How many resources pass. What a check found is made to objects only where it is looked at.
+function checks(gate, bulk, count) {
+  if (!bulk) {
+    return (payload) => (gate.check(payload).valid ? 1 : 0);
+  }
+  return (payload) => {
+    const result = gate.checkBulk(payload);
+    return result.valid ? (count ?? result.items.length) : 0;
+  };
+}
+
+async function one(engine, gate, { name, schema, payload, bulk, accepted }, hashes) {
   const text = new TextDecoder().decode(payload);
   const value = JSON.parse(text);
   const expected = accepted ? (bulk ? value.length : 1) : 0;
   const peers = closings(schema).map((closing) => ({ closing, ...peer(schema, closing, bulk) }));
   for (const { closing, check } of peers) {
-    agree(`${name} with ${closing}`, core, check, value, bulk, expected);
+    agree(`${name} with ${closing}`, checks(gate, bulk), check, value, bulk, expected);
   }
 
-  const ours = side(() => core.check(payload, bulk), expected);
+  const passed = checks(gate, bulk, expected);
+  const ours = side(() => passed(payload), expected);
   await callsFor(ours, WARM_UP);
   const theirs = await fastest(
     peers.map((peer) => ({ ...side(() => peer.check(parse(payload)), expected), peer })),
@@ -54,7 +65,7 @@ async function one(engine, core, { name, schema, payload, bulk, accepted }, hash
     await line(
       "-verdict",
       "ajv",
-      side(() => core.validate(payload), expected),
+      side(() => (gate.isValid(payload) ? 1 : 0), expected),
       side(() => validate(parse(payload)), expected),
     );
   }
@@ -66,7 +77,8 @@ async function one(engine, core, { name, schema, payload, bulk, accepted }, hash
         name,
       })),
     );
-    await line("-digest", `ajv+${digesting.name}`, ours, digesting);
+    const whole = checks(gate, bulk);
+    await line("-digest", `ajv+${digesting.name}`, side(() => whole(payload), expected), digesting);
   } else {
     // Ours names all that is wrong.
     const all = peer(schema, closing, bulk, true);
@@ -76,25 +88,25 @@ async function one(engine, core, { name, schema, payload, bulk, accepted }, hash
   await line(
     "-text",
     "ajv",
-    side(() => core.checkText(text, bulk), expected),
+    side(() => passed(text), expected),
     side(() => check(JSON.parse(text)), expected),
     FEWER_ROUNDS,
   );
   await line(
     "-value",
     "ajv",
-    side(() => core.checkText(JSON.stringify(value), bulk), expected),
+    side(() => passed(value), expected),
     side(() => check(value), expected),
     FEWER_ROUNDS,
   );
 }
 
 // Both have to say the same of the payload, and of others that are nearly the same.
-function agree(what, core, check, value, bulk, expected) {
+function agree(what, passed, check, value, bulk, expected) {
   const encoder = new TextEncoder();
   const ask = (which, value, expected) => {
     const bytes = encoder.encode(JSON.stringify(value));
-    const [ours, theirs] = [core.check(bytes, bulk), check(parse(bytes))];
+    const [ours, theirs] = [passed(bytes), check(parse(bytes))];
     if (ours !== theirs || (expected !== undefined && ours !== expected)) {
       throw new Error(`${what}, ${which}: ${ours} passed here, ${theirs} there, expected ${expected}`);
     }

@@ -1,20 +1,24 @@
-// Measures in Node.js, and in Chromium where one is named: `node run.mjs module.wasm cases [chromium]`.
+// Measures the npm package in Node.js, and in Chromium where one is named:
+// `node run.mjs PACKAGE CASES [CHROMIUM]`, with the directories of the package and of the cases.
 
 import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
 import { once } from "node:events";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { extname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import * as crypto from "node:crypto";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import { measure } from "./measure.mjs";
 
-const [module, cases, browser] = process.argv.slice(2);
+const [pack, cases, browser] = process.argv.slice(2);
 
-function read(name) {
-  return readFile(name === "module.wasm" ? module : join(cases, name));
-}
+const TYPES = { ".js": "text/javascript", ".wasm": "application/wasm", ".json": "application/json" };
+
+// How many cold pages are opened.
+const COLD = 9;
+
+const read = (name) => readFile(join(cases, name));
 
 await inNode();
 if (browser) {
@@ -27,7 +31,8 @@ async function inNode() {
   const sha256 = crypto.hash
     ? (text) => crypto.hash("sha256", text)
     : (text) => crypto.createHash("sha256").update(text).digest("hex");
-  await measure("node", read, { "node-crypto": sha256 });
+  const tidegate = await import(pathToFileURL(join(pack, "dist/node.js")));
+  await measure("node", tidegate, read, { "node-crypto": sha256 });
 }
 
 async function inChromium(executablePath) {
@@ -41,14 +46,57 @@ async function inChromium(executablePath) {
     await page.goto(`http://127.0.0.1:${server.address().port}/`);
     await page.evaluate(async () => {
       const { measure } = await import("/measure.js");
-      await measure("chromium", async (name) => {
+      const tidegate = await import("/package/index.js");
+      await tidegate.init();
+      await measure("chromium", tidegate, async (name) => {
         const answer = await fetch(`/${name}`);
         return new Uint8Array(await answer.arrayBuffer());
       });
     });
+    await cold(browser, server);
   } finally {
     await browser.close();
     server.close();
+  }
+}
+
+// From nothing to the first verdict, each time in a page that shares nothing with those before it.
+async function cold(browser, server) {
+  const times = {};
+  for (let left = COLD; left > 0; left--) {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(`http://127.0.0.1:${server.address().port}/`);
+    const took = await page.evaluate(async () => {
+      const [{ schema, payload }] = await (await fetch("/cases.json")).json();
+      const [schemaText, payloadText] = await Promise.all([schema, payload].map(async (n) => (await fetch(n)).text()));
+      const marks = [performance.now()];
+      const mark = () => marks.push(performance.now());
+      const { init, prepare } = await import("/package/index.js");
+      mark();
+      await init();
+      mark();
+      const gate = prepare(schemaText);
+      mark();
+      gate.check(payloadText);
+      mark();
+      const [begun, imported, started, prepared, checked] = marks;
+      return {
+        import: imported - begun,
+        init: started - imported,
+        prepare: prepared - started,
+        "first-check": checked - prepared,
+        "init-to-verdict": checked - imported,
+      };
+    });
+    await context.close();
+    for (const [name, time] of Object.entries(took)) {
+      (times[name] ??= []).push(time);
+    }
+  }
+  for (const [name, all] of Object.entries(times)) {
+    const median = all.sort((a, b) => a - b)[Math.floor(all.length / 2)];
+    console.log(`bench chromium-cold-${name} ours=${median.toFixed(1)} unit=ms`);
   }
 }
 
@@ -67,12 +115,14 @@ async function serve() {
     response.setHeader("cross-origin-opener-policy", "same-origin");
     response.setHeader("cross-origin-embedder-policy", "require-corp");
     const name = request.url.slice(1);
+    response.setHeader("content-type", TYPES[extname(name)] ?? "application/octet-stream");
     if (name === "") {
       response.setHeader("content-type", "text/html").end("<!doctype html><title>bench</title>");
     } else if (name === "measure.js") {
-      response.setHeader("content-type", "text/javascript").end(measure);
+      response.end(measure);
     } else {
-      await read(name).then(
+      const file = name.startsWith("package/") ? join(pack, "dist", name.slice("package/".length)) : join(cases, name);
+      await readFile(file).then(
         (bytes) => response.end(bytes),
         () => response.writeHead(404).end(),
       );

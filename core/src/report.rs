@@ -158,13 +158,8 @@ impl PayloadReport {
         };
         let fields: usize = important_fields.iter().map(|field| field.as_str().len() + 1).sum();
         let mut text = String::with_capacity(200 + id.len() + fields);
-        text.push_str(r#"{"valid":true,"violations":[],"id":"#);
-        write_string(id, &mut text);
-        text.push_str(r#","name":"#);
-        match name {
-            Some(name) => write_string(name, &mut text),
-            None => text.push_str("null"),
-        }
+        text.push_str(r#"{"valid":true,"violations":[],"#);
+        push_names(&mut text, id, name.as_deref());
         text.push_str(r#","importantFields":["#);
         for (at, field) in important_fields.iter().enumerate() {
             if at > 0 {
@@ -172,11 +167,27 @@ impl PayloadReport {
             }
             text.push_str(field.as_str());
         }
-        text.push_str(r#"],"digest":""#);
-        digest.write_hex(&mut text);
-        text.push_str("\"}");
+        text.push(']');
+        push_digest(&mut text, digest);
+        text.push('}');
         text
     }
+}
+
+fn push_names(text: &mut String, id: &str, name: Option<&str>) {
+    text.push_str(r#""id":"#);
+    write_string(id, text);
+    text.push_str(r#","name":"#);
+    match name {
+        Some(name) => write_string(name, text),
+        None => text.push_str("null"),
+    }
+}
+
+fn push_digest(text: &mut String, digest: &Digest) {
+    text.push_str(r#","digest":""#);
+    digest.write_hex(text);
+    text.push('"');
 }
 
 /// What checking a bulk found out.
@@ -219,6 +230,23 @@ impl BulkReport {
             }
             Err(rejection) => Self { valid: false, items: None, rejection: Some(rejection.into()) },
         }
+    }
+
+    /// The report as JSON: what it serialises to, in a fraction of the time.
+    pub fn text_of(outcome: Result<Vec<CheckedItem<'_>>, Rejection>) -> String {
+        let Ok(items) = &outcome else {
+            return serde_json::to_string(&Self::of(outcome)).unwrap_or_default();
+        };
+        let mut text = String::with_capacity(32 + items.len() * 128);
+        text.push_str(r#"{"valid":true,"items":["#);
+        for (at, CheckedItem { id, name, digest, .. }) in items.iter().enumerate() {
+            text.push_str(if at > 0 { ",{" } else { "{" });
+            push_names(&mut text, id, name.as_deref());
+            push_digest(&mut text, digest);
+            text.push('}');
+        }
+        text.push_str("]}");
+        text
     }
 }
 
@@ -627,7 +655,7 @@ mod tests {
     fn the_text_of_a_report_is_its_json() {
         let schema = PreparedSchema::prepare(
             br#"{"type": "object", "properties": {"id": {"type": "string"}, "name": true, "list": {"items": true}},
-                "resmo": {"id": "id", "name": "name", "importantFields": ["$.list[*]", "name", "$.nothing"]}}"#,
+                "resmo": {"id": "id", "name": "name", "importantFields": ["$.list[*]", "name", "$.list[9]"]}}"#,
         )
         .unwrap();
         for payload in [
@@ -641,6 +669,24 @@ mod tests {
             let outcome = schema.check(payload.as_bytes(), CheckOptions::default());
             let text: serde_json::Value = serde_json::from_str(&PayloadReport::text_of(&outcome)).unwrap();
             assert_eq!(text, serde_json::to_value(PayloadReport::of(&outcome)).unwrap(), "{payload}");
+        }
+    }
+
+    #[test]
+    fn so_is_that_of_a_bulk() {
+        let schema = PreparedSchema::prepare(
+            br#"{"type": "object", "properties": {"id": {"type": "string"}, "n": true}, "resmo": {"id": "id", "name": "n"}}"#,
+        )
+        .unwrap();
+        for bulk in [
+            "[]",
+            r#"[{"id": "1"}]"#,
+            r#"[{"id": "\"", "n": "\u0001"}, {"id": "2", "n": 1}]"#,
+            r#"[{"id": 1}]"#,
+        ] {
+            let check = || schema.check_bulk(bulk.as_bytes(), CheckOptions::default());
+            let json = serde_json::to_string(&BulkReport::of(check())).unwrap();
+            assert_eq!(BulkReport::text_of(check()), json, "{bulk}");
         }
     }
 }

@@ -5,16 +5,8 @@
  */
 import { textOf, viewOf } from "./bytes.js";
 import { TidegateError, withFaults } from "./errors.js";
+import { problemOf } from "./problem.js";
 
-/** What the server would answer to what the gate rejects, as `core/src/problem.rs` has it. */
-const REJECTIONS = {
-  "malformed-json": [400, "Malformed JSON"],
-  "duplicate-member": [400, "Duplicate member name"],
-  "too-large": [413, "Too large"],
-  "payload-invalid": [422, "Payload invalid"],
-  "missing-id": [422, "Missing id"],
-  "duplicate-id": [422, "Duplicate id"],
-};
 /** What the server itself says while it cannot work, and what a proxy says while it cannot reach it. */
 const TRANSIENT = [429, 502, 503, 504];
 /** The first wait for a next try, in milliseconds; each further one is twice as long. */
@@ -79,7 +71,7 @@ export class Client {
     options.signal?.throwIfAborted();
     const body = bytesOf(payload);
     const checked = this.#gate(table)?.check(body);
-    if (checked && !checked.valid) throw rejected(checked);
+    if (checked && !checked.valid) throw refusal(checked);
     return this.#request("POST", `event/${encodeURIComponent(table)}`, changing(options), options, body);
   }
 
@@ -88,7 +80,7 @@ export class Client {
     let body = bytesOfItems(items);
     const gate = this.#gate(table);
     const checked = gate?.checkBulk(body);
-    if (checked && !checked.valid) throw rejected(checked);
+    if (checked && !checked.valid) throw refusal(checked);
     if (!isArray(body)) {
       if (!gate) {
         throw new TypeError(
@@ -120,7 +112,7 @@ export class Client {
     if (!gate) throw new TypeError(`there is no gate for \`${table}\` in \`gates\``);
     const bytes = bytesOfItems(items);
     const plan = gate.plan(await this.manifest(table, options), bytes);
-    if (!plan.valid) throw rejected(plan);
+    if (!plan.valid) throw refusal(plan);
     return plan;
   }
 
@@ -194,16 +186,8 @@ function bytesOfItems(items) {
 const firstOf = (bytes) => bytes.find((byte) => ![0x20, 0x0a, 0x0d, 0x09].includes(byte));
 const isArray = (bytes) => firstOf(bytes) === 0x5b;
 
-/** The problem that the server would have answered. */
-function rejected({ code, detail, violations, ...rest }) {
-  const [status, title] = REJECTIONS[code] ?? [422, code];
-  const problem = { type: `urn:tidegate:problem:${code}`, code, title, status, detail };
-  if (violations.length) problem.errors = violations;
-  for (const name of ["truncated", "line", "column", "offset", "pointer", "limit", "item"]) {
-    if (rest[name] !== undefined) problem[name] = rest[name];
-  }
-  return new ProblemError(problem, "gate");
-}
+/** What the server would have refused. */
+const refusal = (rejected) => new ProblemError(problemOf(rejected), "gate");
 
 /** What a response says: the answer, or the error that it is. */
 function read(method, place, response, text) {

@@ -124,11 +124,11 @@ export class Schema {
     return call(() => this.#here().check(put(0, text, RESOURCE_BYTES), showValues));
   }
 
-  checkBulk(text, showValues) {
-    return call(() => this.#here().check_bulk(put(0, text, ITEMS_BYTES), showValues));
+  checkBulk(text, showValues, arrayOnly = false) {
+    return call(() => this.#here().check_bulk(put(0, text, ITEMS_BYTES), showValues, arrayOnly));
   }
 
-  // Throws a text that says why `manifest` is none.
+  // Throws why `manifest` is none.
   plan(manifest, text, showValues) {
     return call(() => {
       const schema = this.#here();
@@ -196,7 +196,7 @@ export class Stream {
     return this.#use((stream) => stream.is_over());
   }
 
-  // Throws a text that says why `manifest` is none. Either way nothing is left.
+  // Throws why `manifest` is none. Either way nothing is left.
   finish(manifest) {
     return this.#use((stream, schema) => {
       this.#stream = undefined;

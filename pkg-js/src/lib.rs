@@ -66,10 +66,14 @@ impl Schema {
         })
     }
 
-    /// The report of the bulk in the first room.
-    pub fn check_bulk(&self, len: usize, show_values: bool) -> String {
+    /// The report of the bulk in the first room: an array or NDJSON, or else only an array.
+    pub fn check_bulk(&self, len: usize, show_values: bool, array_only: bool) -> String {
+        let options = CheckOptions { show_values };
         with(len, |items| {
-            json(&BulkReport::of(self.prepared.check_items(items, CheckOptions { show_values })))
+            BulkReport::text_of(match array_only {
+                true => self.prepared.check_bulk(items, options),
+                false => self.prepared.check_items(items, options),
+            })
         })
     }
 
@@ -89,7 +93,7 @@ impl Schema {
     /// What sending the bulk in the second room would do where the one in the first room is stored.
     pub fn compare(&self, before: usize, after: usize, show_values: bool) -> String {
         with_both(before, after, |before, after| {
-            json(&CompareReport::of(self.prepared.preview(before, after, CheckOptions { show_values })))
+            json(&CompareReport::of(self.prepared.compare(before, after, CheckOptions { show_values })))
         })
     }
 }
@@ -175,7 +179,16 @@ fn parse(text: &[u8]) -> Result<Document<'_>, String> {
 
 /// What a manifest says.
 fn stored(text: &[u8]) -> Result<Manifest, String> {
-    read_manifest(text).map_err(|error| error.to_string())
+    read_manifest(text).map_err(|error| {
+        json(&NotAManifest { pointer: error.pointer().short_fragment(), detail: error.to_string() })
+    })
+}
+
+/// Why a text is no manifest.
+#[derive(Serialize)]
+struct NotAManifest {
+    pointer: String,
+    detail: String,
 }
 
 fn json(report: &impl Serialize) -> String {

@@ -24,7 +24,8 @@ await end();
 async function inNode() {
   const at = (name) => pathToFileURL(join(dist, name));
   await (await import(at("node.js"))).init();
-  return { answer: answers(await import(at("core.js"))), end() {} };
+  const { problemOf } = await import(at("problem.js"));
+  return { answer: answers(await import(at("core.js")), problemOf), end() {} };
 }
 
 async function inChromium() {
@@ -39,7 +40,8 @@ async function inChromium() {
     const { init } = await import("/package/index.js");
     await init();
     const { answers } = await import("/answers.mjs");
-    window.answer = answers(await import("/package/core.js"));
+    const { problemOf } = await import("/package/problem.js");
+    window.answer = answers(await import("/package/core.js"), problemOf);
   });
   return {
     answer: (request) => page.evaluate((request) => window.answer(request), request),

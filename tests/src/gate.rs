@@ -82,7 +82,14 @@ impl Gate for Wasm {
     }
 
     fn answer(&mut self, request: &[u8]) -> Result<Vec<u8>, String> {
-        self.gate.call(request).map_err(|error| error.to_string())
+        let answer = self.gate.call(request).map_err(|error| error.to_string())?;
+        if self.name == Self::GUEST {
+            return Ok(answer);
+        }
+        // The package's answers have their members in the order in which the core writes them; those of the
+        // guest module are sorted.
+        let sorted: Value = serde_json::from_slice(&answer).map_err(|error| error.to_string())?;
+        Ok(sorted.to_string().into_bytes())
     }
 }
 
@@ -106,7 +113,11 @@ impl Host {
         Self { name, gate: Err(reason.into()) }
     }
 
-    fn in_javascript(name: &'static str, gate: io::Result<Option<WasmGate>>, reason: &str) -> Result<Self, String> {
+    fn in_javascript(
+        name: &'static str,
+        gate: io::Result<Option<WasmGate>>,
+        reason: &str,
+    ) -> Result<Self, String> {
         match gate {
             Ok(Some(gate)) => Ok(Self::running(Wasm { name, gate })),
             Ok(None) => Ok(Self::skipped(name, reason)),
@@ -124,7 +135,9 @@ pub fn hosts() -> Result<Vec<Host>, String> {
     let no_package = format!("{PACKAGE} does not name the package that `cargo xtask build npm` builds");
     let no_page = format!("{PACKAGE} and {CHROMIUM} do not name a package and a Chromium");
     let wasmtime = match wasm::module() {
-        Some(module) => Host::running(Wasmtime::from_file(&module).map_err(|error| format!("{MODULE}: {error}"))?),
+        Some(module) => {
+            Host::running(Wasmtime::from_file(&module).map_err(|error| format!("{MODULE}: {error}"))?)
+        }
         None => Host::skipped(Wasmtime::NAME, no_module.clone()),
     };
     Ok(vec![

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::workspace::Workspace;
-use crate::{component, instructions, process, tools};
+use crate::{component, instructions, npm, process, tools};
 
 /// What can be measured.
 #[derive(Clone, Copy, ValueEnum)]
@@ -71,12 +71,12 @@ fn edge(workspace: &Workspace) -> Result<()> {
 }
 
 fn js(workspace: &Workspace) -> Result<()> {
-    let module = component::optimised_guest(workspace, "web")?;
+    let package = npm::build(workspace)?;
     let cases = cases(workspace)?;
     let program = workspace.root.join("bench/js");
     tools::npm_packages(&program)?;
     let mut command = Command::new("node");
-    command.arg(program.join("run.mjs")).args([module, cases]);
+    command.arg(program.join("run.mjs")).args([package, cases]);
     if let Some(chromium) = tools::chromium() {
         command.arg(chromium);
     } else {

@@ -125,7 +125,12 @@ fn with_modules(
     Ok(changed.finish())
 }
 
-pub(crate) fn optimise(workspace: &Workspace, scratch: &Path, number: usize, module: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn optimise(
+    workspace: &Workspace,
+    scratch: &Path,
+    number: usize,
+    module: &[u8],
+) -> Result<Vec<u8>> {
     // Those that only pass calls on have nothing to gain.
     if module.len() < 16 * 1024 {
         return Ok(module.to_vec());

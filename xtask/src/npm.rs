@@ -29,3 +29,18 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     process::run(Command::new("node").arg(package.join("build.mjs")).arg(&scratch))?;
     Ok(package)
 }
+
+/// Packs the package as npm would publish it, and unpacks it again: gives the directory of what users get.
+pub(crate) fn unpacked(workspace: &Workspace) -> Result<PathBuf> {
+    let package = build(workspace)?;
+    let scratch = workspace.target.join("xtask/npm/packed");
+    if scratch.exists() {
+        fs::remove_dir_all(&scratch)?;
+    }
+    fs::create_dir_all(&scratch)?;
+    let mut pack = Command::new("npm");
+    pack.args(["pack", "--silent", "--pack-destination"]).arg(&scratch).current_dir(&package);
+    let tarball = scratch.join(process::text(&mut pack)?.trim());
+    process::run(Command::new("tar").arg("-xzf").arg(tarball).arg("-C").arg(&scratch))?;
+    Ok(scratch.join("package"))
+}

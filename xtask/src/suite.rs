@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use crate::workspace::Workspace;
-use crate::{artefacts, component, features, process, toolchain, tools};
+use crate::{artefacts, component, features, npm, process, toolchain, tools};
 
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
@@ -75,6 +75,10 @@ fn tests(workspace: &Workspace) -> Result<()> {
     command.env("TIDEGATE_GUEST_WASM", artefacts::guest(workspace)?);
     command.env("TIDEGATE_SPIN_WASM", component::shipped(workspace)?);
     command.env("TIDEGATE_LIBSQL_HOST", artefacts::libsql_host(workspace)?);
+    command.env("TIDEGATE_NPM_PACKAGE", npm::unpacked(workspace)?);
+    if let Some(chromium) = tools::chromium() {
+        command.env("TIDEGATE_CHROMIUM", chromium);
+    }
     process::run(&mut command)
 }
 

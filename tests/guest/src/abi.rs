@@ -48,17 +48,6 @@ unsafe extern "C" fn kept_check(address: *const u8, len: u32, bulk: u32) -> u32 
     u32::try_from(crate::kept::check(payload, bulk != 0)).unwrap_or(u32::MAX)
 }
 
-/// [`kept::validate`](crate::kept::validate) of the `len` bytes at `address`: 1, or 0 if refused.
-///
-/// # Safety
-/// As [`run`].
-#[unsafe(no_mangle)]
-unsafe extern "C" fn kept_validate(address: *const u8, len: u32) -> u32 {
-    // SAFETY: as in `run`.
-    let payload = unsafe { std::slice::from_raw_parts(address, len as usize) };
-    crate::kept::validate(payload).into()
-}
-
 /// Gives back the `len` bytes at `address`.
 ///
 /// # Safety

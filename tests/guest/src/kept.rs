@@ -30,11 +30,3 @@ pub fn check(payload: &[u8], bulk: bool) -> usize {
         }
     })
 }
-
-/// Says whether a payload passes the kept schema, and reads nothing off it.
-#[must_use]
-pub fn validate(payload: &[u8]) -> bool {
-    KEPT.with_borrow(|kept| {
-        kept.as_ref().is_some_and(|schema| schema.validate(payload, CheckOptions::default()).is_ok())
-    })
-}

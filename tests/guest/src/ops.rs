@@ -49,7 +49,9 @@ fn answer(request: &Value, prepared: &LazyCell<Prepared, impl FnOnce() -> Prepar
     match request.get("op").and_then(Value::as_str) {
         Some("prepare") => to_value(&SchemaReport::of(prepared)),
         Some("check") => with_schema(prepared, |schema| {
-            to_value(&PayloadReport::of(&schema.check(&bytes(request, "payload"), options(request))))
+            let payload = bytes(request, "payload");
+            let text = PayloadReport::text_of(&schema.check(&payload, options(request)));
+            serde_json::from_str(&text).unwrap_or_else(|error| json!({ "error": error.to_string() }))
         }),
         Some("bulk") => with_schema(prepared, |schema| {
             match schema.check_bulk(&bytes(request, "payload"), options(request)) {
