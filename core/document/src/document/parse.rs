@@ -96,7 +96,10 @@ impl Fault {
 
     #[cold]
     fn inside(mut self: Box<Self>, step: Step) -> Box<Self> {
-        self.path.push(step);
+        // Bytes that are not UTF-8 are the whole text's fault.
+        if self.kind != ParseErrorKind::Malformed(NOT_UTF8) {
+            self.path.push(step);
+        }
         self
     }
 

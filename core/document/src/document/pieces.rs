@@ -218,27 +218,39 @@ impl Pieces {
 
     /// How many of the bytes belong to the item, if it ends in them.
     fn item_bytes(&mut self, bytes: &[u8]) -> Option<usize> {
-        let State::Nested { mut depth, mut string, escaped } = self.state else {
+        let State::Nested { mut depth, mut string, mut escaped } = self.state else {
             return bytes.iter().position(|&byte| is_white(byte) || matches!(byte, b',' | b']'));
         };
-        let mut at = usize::from(escaped);
-        loop {
-            let rest = bytes.get(at..).unwrap_or_default();
-            at += if string { scan::plain_bytes(rest) } else { scan::flat_bytes(rest) };
-            let Some(&byte) = bytes.get(at) else { break };
-            at += 1;
-            match byte {
-                b'"' => string = !string,
-                b'\\' if string => at += 1,
-                _ if string => {}
-                b'{' | b'[' => depth += 1,
-                _ => depth -= 1,
+        let mut at = 0;
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            let len = rest.len().min(16);
+            let chunk = rest.first_chunk::<16>().copied().unwrap_or_else(|| {
+                let mut chunk = [b' '; 16];
+                chunk.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
+                chunk
+            });
+            let mut marks = scan::marks(chunk) & !u32::from(std::mem::take(&mut escaped));
+            while marks != 0 {
+                let place = marks.trailing_zeros() as usize;
+                marks &= marks - 1;
+                match chunk.get(place) {
+                    Some(b'"') => string = !string,
+                    Some(b'\\') if string => {
+                        marks &= !(2 << place);
+                        escaped = place + 1 == len;
+                    }
+                    _ if string => {}
+                    Some(b'{' | b'[') => depth += 1,
+                    Some(b'}' | b']') => depth -= 1,
+                    _ => {}
+                }
+                if depth == 0 && !string {
+                    return Some(at + place + 1);
+                }
             }
-            if depth == 0 && !string {
-                return Some(at);
-            }
+            at += len;
         }
-        self.state = State::Nested { depth, string, escaped: at > bytes.len() };
+        self.state = State::Nested { depth, string, escaped };
         None
     }
 

@@ -27,19 +27,15 @@ pub(super) fn white_space(bytes: &[u8]) -> usize {
     )
 }
 
-/// How many of the first bytes open and close nothing.
+/// Which of the bytes open or close something or are backslashes, from the lowest bit on.
 #[inline(always)]
-pub(super) fn flat_bytes(bytes: &[u8]) -> usize {
-    count_until(
-        bytes,
-        |chunk| {
-            // `[` and `]` differ from `{` and `}` in this bit.
-            let bracket = chunk | u8x16::splat(0x20);
-            let brackets = bracket.simd_eq(u8x16::splat(b'{')) | bracket.simd_eq(u8x16::splat(b'}'));
-            chunk.simd_eq(u8x16::splat(b'"')) | brackets
-        },
-        |byte| matches!(byte, b'"' | b'[' | b']' | b'{' | b'}'),
-    )
+pub(super) fn marks(bytes: [u8; 16]) -> u32 {
+    let chunk = u8x16::from(bytes);
+    // `[` and `]` differ from `{` and `}` in this bit.
+    let folded = chunk | u8x16::splat(0x20);
+    let brackets = folded.simd_eq(u8x16::splat(b'{')) | folded.simd_eq(u8x16::splat(b'}'));
+    let others = chunk.simd_eq(u8x16::splat(b'"')) | chunk.simd_eq(u8x16::splat(b'\\'));
+    (brackets | others).to_bitmask()
 }
 
 /// How many of the first bytes stand before the end of the line.
@@ -83,8 +79,11 @@ mod tests {
             let spaces: Vec<u8> = bytes.iter().map(|byte| b" \t\n\r"[usize::from(*byte) % 4]).chain([stop]).collect();
             let white = |&byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
             prop_assert_eq!(white_space(&spaces), spaces.iter().take_while(|byte| white(byte)).count());
-            let flat = |&byte: &u8| !matches!(byte, b'"' | b'[' | b']' | b'{' | b'}');
-            prop_assert_eq!(flat_bytes(&bytes), bytes.iter().take_while(|byte| flat(byte)).count());
+            let chunk = <[u8; 16]>::try_from(&[&bytes[..], &[0; 16]].concat()[..16]).unwrap();
+            for (place, byte) in chunk.into_iter().enumerate() {
+                let mark = matches!(byte, b'"' | b'\\' | b'[' | b']' | b'{' | b'}');
+                prop_assert_eq!(marks(chunk) >> place & 1 == 1, mark);
+            }
             prop_assert_eq!(line_bytes(&bytes), bytes.iter().take_while(|&&byte| byte != b'\n').count());
         }
     }
