@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use tidegate_core::service::AllowedOrigins;
+
 /// Where the service keeps its state.
 ///
 /// # Examples
@@ -124,6 +126,8 @@ pub struct Config {
     pub database: Database,
     /// Who may manage.
     pub admin_token: AdminToken,
+    /// Whose web pages may use the API; nobody's, unless it is said.
+    pub allowed_origins: AllowedOrigins,
     /// Whether an empty database gets the worked example.
     pub demo: bool,
     /// How long and how much a client may keep the server busy.
@@ -137,6 +141,7 @@ impl Config {
             addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 7070)),
             database,
             admin_token,
+            allowed_origins: AllowedOrigins::default(),
             demo: false,
             limits: ConnectionLimits::default(),
         }

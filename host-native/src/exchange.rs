@@ -57,6 +57,7 @@ pub(crate) async fn respond<A: Application>(
     let (parts, incoming) = request.into_parts();
     let method = method_label(&parts.method);
     let awaits_permission = awaits_permission(&parts.headers);
+    let cross_origin = shared.application.cross_origin(&parts);
     let mut body = RequestBody::new(incoming, &shared.limits);
 
     let answer = if parts.uri.path() == "/metrics" {
@@ -73,6 +74,8 @@ pub(crate) async fn respond<A: Application>(
         )
     });
 
+    // The service has told it by itself; this is for the answers above.
+    cross_origin.tell(response.headers_mut());
     let facts = response
         .extensions_mut()
         .remove::<RequestFacts>()

@@ -15,3 +15,4 @@ pub use config::{AdminToken, Config, ConnectionLimits, Database};
 pub use server::{Application, Server, StartError};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use system::{NativeService, SystemClock, SystemRandomness};
+pub use tidegate_core::service::{AllowedOrigins, CrossOrigin};

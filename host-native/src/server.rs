@@ -14,7 +14,7 @@ use http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tidegate_core::service::{Demo, Service, Settings, SqlError};
+use tidegate_core::service::{CrossOrigin, Demo, Service, Settings, SqlError};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -33,6 +33,12 @@ use crate::wire::{Activity, Wire};
 pub trait Application: Send + Sync + 'static {
     /// Answers one request. Need not read the body, or all of it.
     fn answer(&self, request: Parts, body: &mut RequestBody) -> impl Future<Output = Response<Bytes>> + Send;
+
+    /// What the server's own answers say to the browser of whoever sent this request: `/metrics`,
+    /// and the 500 after a panic.
+    fn cross_origin(&self, _request: &Parts) -> CrossOrigin {
+        CrossOrigin::default()
+    }
 
     /// Called once, after the last answer.
     fn close(&self) -> impl Future<Output = ()> + Send;
@@ -94,7 +100,10 @@ impl Server {
         // First, so that a second server on one address leaves the database alone.
         let (listener, local_addr) = listen(config.addr).await?;
         let store = SqliteStore::open(&config.database, &SqliteOptions::default())?;
-        let settings = Settings { admin_token: config.admin_token.reveal().to_owned() };
+        let settings = Settings {
+            admin_token: config.admin_token.reveal().to_owned(),
+            allowed_origins: config.allowed_origins,
+        };
         let service = Service::new(store, SystemClock, SystemRandomness, settings);
         service.migrate().await?;
         let demo = if config.demo { service.install_demo().await? } else { None };

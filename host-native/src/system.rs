@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use tidegate_core::service::{Clock, Randomness, Service};
+use tidegate_core::service::{Clock, CrossOrigin, Randomness, Service};
 
 use crate::body::RequestBody;
 use crate::server::Application;
@@ -45,6 +45,10 @@ pub type NativeService = Service<SqliteStore, SystemClock, SystemRandomness>;
 impl Application for NativeService {
     async fn answer(&self, request: Parts, body: &mut RequestBody) -> Response<Bytes> {
         self.handle(request, body).await
+    }
+
+    fn cross_origin(&self, request: &Parts) -> CrossOrigin {
+        self.configuration().allowed_origins.judge(request)
     }
 
     async fn close(&self) {

@@ -2,10 +2,12 @@
 
 use spin_sdk::variables::{self, Error};
 use spin_sdk::wasip3::{clocks, random};
-use tidegate_core::service::{Clock, Randomness, Secrets};
+use tidegate_core::service::{AllowedOrigins, Clock, Configuration, Randomness};
 
 /// The variable with the admin token, as `spin.toml` declares it.
 const ADMIN_TOKEN: &str = "admin_token";
+/// The variable with the list of origins.
+const ALLOW_ORIGINS: &str = "allow_origins";
 
 /// The host's time of day.
 pub(crate) struct SpinClock;
@@ -41,14 +43,25 @@ impl Randomness for SpinRandomness {
 /// The component's variables. One may change while the instance lives, so none is kept.
 pub(crate) struct SpinVariables;
 
-impl Secrets for SpinVariables {
+impl Configuration for SpinVariables {
     async fn admin_token(&self) -> Result<String, String> {
-        variables::get(ADMIN_TOKEN).await.map_err(|error| match error {
-            Error::Undefined(_) => format!("the variable `{ADMIN_TOKEN}` is not set"),
-            Error::InvalidName(_) => format!("`{ADMIN_TOKEN}` is no name of a variable"),
-            Error::Provider(why) | Error::Other(why) => {
-                format!("the variable `{ADMIN_TOKEN}` cannot be read: {why}")
-            }
-        })
+        variables::get(ADMIN_TOKEN).await.map_err(|error| explain(ADMIN_TOKEN, error))
+    }
+
+    async fn allowed_origins(&self) -> Result<AllowedOrigins, String> {
+        let list = match variables::get(ALLOW_ORIGINS).await {
+            // A manifest of one's own need not know of it.
+            Err(Error::Undefined(_)) => return Ok(AllowedOrigins::default()),
+            list => list.map_err(|error| explain(ALLOW_ORIGINS, error))?,
+        };
+        list.parse().map_err(|error| format!("the variable `{ALLOW_ORIGINS}`: {error}"))
+    }
+}
+
+fn explain(name: &str, error: Error) -> String {
+    match error {
+        Error::Undefined(_) => format!("the variable `{name}` is not set"),
+        Error::InvalidName(_) => format!("`{name}` is no name of a variable"),
+        Error::Provider(why) | Error::Other(why) => format!("the variable `{name}` cannot be read: {why}"),
     }
 }

@@ -15,12 +15,13 @@ use tidegate_tests::http::{ADMIN_TOKEN, Fault};
 
 type Test = fn() -> Result<(), Fault>;
 
-const TESTS: [(&str, Test); 5] = [
+const TESTS: [(&str, Test); 6] = [
     ("imports", imports),
     ("instances-are-used-again", instances_are_used_again),
     ("a-trap-ends-one-instance", a_trap_ends_one_instance),
     ("a-new-version-of-a-schema-counts-at-once", a_new_version_counts_at_once),
     ("instances-start-together", instances_start_together),
+    ("a-wrong-list-of-origins-is-said", a_wrong_list_of_origins_is_said),
 ];
 
 fn main() -> ExitCode {
@@ -243,4 +244,18 @@ fn instances_start_together() -> Result<(), Fault> {
         return Err("one instance answered everybody".into());
     }
     Ok(())
+}
+
+/// The native server does not start with such a list. An instance learns of it from the first page.
+fn a_wrong_list_of_origins_is_said() -> Result<(), Fault> {
+    let server = SpinServer::start_for(1, "https://app.example/")?;
+    let mut client = server.client();
+    let group = request("POST", "/api/v1/groups", Some(&json!({ "name": "Things", "prefix": "things" })));
+    let mut from_page = group.clone();
+    from_page.headers.push(("origin".to_owned(), "https://app.example".to_owned()));
+    let problem = expect(&client.send(&from_page)?, 500)?;
+    let detail = problem.get("detail").and_then(Value::as_str);
+    equal("the detail", &detail, &Some("the allowed origins are not to be had; the log says why"))?;
+    // Nothing had taken effect, and whoever is no page is not concerned.
+    expect(&client.send(&group)?, 201).map(drop)
 }

@@ -68,7 +68,7 @@ fn hosts() -> [(Arc<dyn HttpHost>, Option<String>); 5] {
 fn the_description_holds(conversations: &[Arc<Conversation>]) -> Result<(), Fault> {
     let target = "/openapi.json".to_owned();
     let request = Request { method: "GET".to_owned(), target, headers: Vec::new(), body: RequestBody::None };
-    let document = ServiceHost.start()?.send(&request)?.body;
+    let document = ServiceHost.start("")?.send(&request)?.body;
     let document = serde_json::from_slice(&document).map_err(|error| error.to_string())?;
     let mut description = Description::new(document);
     let mut faults = BTreeSet::new();

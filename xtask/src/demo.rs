@@ -15,7 +15,7 @@ use crate::workspace::Workspace;
 ///
 /// Its database and its admin token are kept below the build directory, so that the next run
 /// finds what this one stored, and a console that is still open keeps working.
-pub(crate) fn serve(workspace: &Workspace, address: SocketAddr) -> Result<()> {
+pub(crate) fn serve(workspace: &Workspace, address: SocketAddr, allowed_origins: &[String]) -> Result<()> {
     eprintln!("run: building tidegate in release; the first time takes some minutes");
     let binary = artefacts::native(workspace)?;
     let home = workspace.target.join("demo");
@@ -31,6 +31,9 @@ pub(crate) fn serve(workspace: &Workspace, address: SocketAddr) -> Result<()> {
         .arg(format!("sqlite:{}", home.join("tidegate.db").display()))
         // Not an argument: every user of a machine can list those.
         .env("TIDEGATE_ADMIN_TOKEN", token);
+    for origin in allowed_origins {
+        command.args(["--allow-origin", origin]);
+    }
     become_it(&mut command)
 }
 

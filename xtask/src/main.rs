@@ -38,6 +38,9 @@ enum Task {
         /// Where to listen
         #[arg(long, default_value = "127.0.0.1:7070")]
         addr: SocketAddr,
+        /// An origin whose web pages may use the API; can be repeated
+        #[arg(long, value_name = "ORIGIN")]
+        allow_origin: Vec<String>,
     },
     /// Run everything that CI runs
     Test,
@@ -85,7 +88,7 @@ fn main() -> ExitCode {
 fn perform(task: &Task) -> Result<()> {
     let workspace = Workspace::locate()?;
     match task {
-        Task::Run { addr } => demo::serve(&workspace, *addr),
+        Task::Run { addr, allow_origin } => demo::serve(&workspace, *addr, allow_origin),
         Task::Test => suite::run(&workspace),
         Task::Build { artefact } => {
             if matches!(artefact, None | Some(Artefact::Native)) {

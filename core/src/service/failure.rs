@@ -96,9 +96,9 @@ impl Failure {
         failure
     }
 
-    /// The host cannot say what its secret is.
-    pub(super) fn no_secret(why: String) -> Self {
-        let failure = Self::new(Code::Internal, "the admin token is not to be had; the log says why");
+    /// The host cannot say what is configured.
+    pub(super) fn not_configured(what: &str, why: String) -> Self {
+        let failure = Self::new(Code::Internal, format!("the {what} not to be had; the log says why"));
         Self { fault: Some(why), ..failure }
     }
 

@@ -1,5 +1,5 @@
-//! What a host lends to the service: SQL, the time, randomness, its secret and the bytes of a
-//! request's body.
+//! What a host lends to the service: SQL, the time, randomness, its configuration and the bytes of
+//! a request's body.
 //!
 //! The service decides everything else. A host implements these small traits and passes requests
 //! to [`Service::handle`](super::Service::handle).
@@ -7,6 +7,8 @@
 use std::future::Future;
 
 use bytes::Bytes;
+
+use super::origin::AllowedOrigins;
 
 /// One value that goes into a statement or comes out of a row.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,17 +99,24 @@ pub trait Randomness {
     fn fill(&self, bytes: &mut [u8]);
 }
 
-/// Where the service's own secret comes from.
+/// What whoever runs the service has decided.
 ///
-/// It is asked for by each request that needs it and kept by nobody, so a host whose secrets can
-/// be changed while it runs needs no restart.
-pub trait Secrets {
+/// Each value is asked for by the requests that need it and kept by nobody, so a host whose values
+/// can be changed while it runs needs no restart.
+pub trait Configuration {
     /// The bearer token of `/api/v1`. An empty one opens nothing.
     ///
     /// # Errors
     ///
     /// Why it cannot be had, for the log: never in an answer, and without the secret in it.
     fn admin_token(&self) -> impl Future<Output = Result<String, String>>;
+
+    /// The origins whose pages may use the API. Requests without an `Origin` do not ask.
+    ///
+    /// # Errors
+    ///
+    /// Why they cannot be had, for the log: never in an answer.
+    fn allowed_origins(&self) -> impl Future<Output = Result<AllowedOrigins, String>>;
 }
 
 /// Why a body could not be read to its end.

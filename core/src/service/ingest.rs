@@ -5,7 +5,7 @@ use http::{StatusCode, header};
 
 use super::answer::Answer;
 use super::failure::{Failure, Handled};
-use super::host::{Body, Clock, Randomness, Secrets, Sql};
+use super::host::{Body, Clock, Configuration, Randomness, Sql};
 use super::json::{Object, array};
 use super::request::{Parameters, read_body, require_json};
 use super::route::Action;
@@ -130,7 +130,7 @@ fn guard(parameters: &Parameters<'_>) -> Handled<Option<Guard>> {
     }
 }
 
-impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
+impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
     pub(super) async fn ingest<B: Body>(
         &self,
         action: Action,

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::answer::{Answer, row_cursor};
 use super::failure::{Failure, Handled};
-use super::host::{Body, Clock, Randomness, Secrets, Sql};
+use super::host::{Body, Clock, Configuration, Randomness, Sql};
 use super::json::{Object, array};
 use super::request::{Command, Parameters, command_document, read_body};
 use super::store::{Group, Integration, Key, NewIntegration, NewSchema, Page, StoreError, StoredSchema};
@@ -33,7 +33,7 @@ pub struct Demo {
     pub ingest_key: String,
 }
 
-impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
+impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
     async fn command<B: Body>(&self, headers: &HeaderMap, body: &mut B) -> Handled<BytesMut> {
         read_body(headers, body, COMMAND_BYTES).await
     }

@@ -17,6 +17,7 @@ mod ingest;
 mod json;
 mod manage;
 mod openapi;
+mod origin;
 mod read;
 mod request;
 mod route;
@@ -27,7 +28,7 @@ mod turns;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ::http::header::{AUTHORIZATION, HeaderMap};
+use ::http::header::{AUTHORIZATION, HeaderMap, ORIGIN};
 use ::http::request::Parts;
 use ::http::{Method, Response, StatusCode};
 use bytes::Bytes;
@@ -35,9 +36,10 @@ use bytes::Bytes;
 use self::answer::Answer;
 use self::cache::SchemaCache;
 use self::failure::{Failure, Handled};
-pub use self::host::{Body, BodyError, Clock, Randomness, Row, Secrets, Sql, SqlError, SqlValue};
+pub use self::host::{Body, BodyError, Clock, Configuration, Randomness, Row, Sql, SqlError, SqlValue};
 use self::json::Object;
 pub use self::manage::Demo;
+pub use self::origin::{AllowedOrigins, CrossOrigin, OriginError};
 use self::request::{Parameters, decode_segment};
 use self::route::Action;
 use self::store::{Store, StoreError};
@@ -46,16 +48,22 @@ use crate::digest::Digest;
 use crate::problem::Code;
 use crate::schema::PreparedSchema;
 
-/// Secrets that stay as they are for as long as the process runs.
+/// A configuration that stays as it is for as long as the process runs.
 #[derive(Clone)]
 pub struct Settings {
     /// The bearer token of `/api/v1`.
     pub admin_token: String,
+    /// The origins whose pages may use the API.
+    pub allowed_origins: AllowedOrigins,
 }
 
-impl Secrets for Settings {
+impl Configuration for Settings {
     async fn admin_token(&self) -> Result<String, String> {
         Ok(self.admin_token.clone())
+    }
+
+    async fn allowed_origins(&self) -> Result<AllowedOrigins, String> {
+        Ok(self.allowed_origins.clone())
     }
 }
 
@@ -94,7 +102,9 @@ pub struct RequestFacts {
 ///
 /// ```
 /// use bytes::Bytes;
-/// use tidegate_core::service::{Clock, Randomness, Row, Service, Settings, Sql, SqlError, SqlValue};
+/// use tidegate_core::service::{
+///     AllowedOrigins, Clock, Randomness, Row, Service, Settings, Sql, SqlError, SqlValue,
+/// };
 ///
 /// struct Nothing;
 /// impl Sql for Nothing {
@@ -113,7 +123,8 @@ pub struct RequestFacts {
 ///     fn fill(&self, _: &mut [u8]) {}
 /// }
 ///
-/// let settings = Settings { admin_token: "a long secret".to_owned() };
+/// let settings =
+///     Settings { admin_token: "a long secret".to_owned(), allowed_origins: AllowedOrigins::default() };
 /// let service = Service::new(Nothing, Nothing, Nothing, settings);
 /// let (request, ()) = http::Request::get("/readyz").body(()).unwrap().into_parts();
 /// let mut body = Bytes::new();
@@ -126,7 +137,7 @@ pub struct Service<S, C, R, T = Settings> {
     store: Store<S>,
     clock: C,
     randomness: R,
-    secrets: T,
+    configuration: T,
     common: Arc<Common>,
 }
 
@@ -148,15 +159,15 @@ impl Secret {
     }
 }
 
-impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
-    /// A service over a database, a clock, a source of randomness and its secrets.
-    pub fn new(sql: S, clock: C, randomness: R, secrets: T) -> Self {
-        Self::sharing(&Shared::default(), sql, clock, randomness, secrets)
+impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
+    /// A service over a database, a clock, a source of randomness and its configuration.
+    pub fn new(sql: S, clock: C, randomness: R, configuration: T) -> Self {
+        Self::sharing(&Shared::default(), sql, clock, randomness, configuration)
     }
 
     /// A service that has `shared` in common with others of this process over the same database.
-    pub fn sharing(shared: &Shared, sql: S, clock: C, randomness: R, secrets: T) -> Self {
-        Self { store: Store::new(sql), clock, randomness, secrets, common: Arc::clone(&shared.0) }
+    pub fn sharing(shared: &Shared, sql: S, clock: C, randomness: R, configuration: T) -> Self {
+        Self { store: Store::new(sql), clock, randomness, configuration, common: Arc::clone(&shared.0) }
     }
 
     /// Creates or migrates the tables, unless a service with the same [`Shared`] has done it.
@@ -181,10 +192,22 @@ impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
         &self.store.sql
     }
 
+    /// What the host has configured.
+    pub fn configuration(&self) -> &T {
+        &self.configuration
+    }
+
     /// Answers one request. `body` is read only as far as the route and the limits allow.
     pub async fn handle<B: Body>(&self, request: Parts, body: &mut B) -> Response<Bytes> {
         let mut facts = RequestFacts { route: "unmatched", ..RequestFacts::default() };
-        let answer = match self.answer(&request, body, &mut facts).await {
+        let (cross_origin, answer) = match self.cross_origin(&request).await {
+            Ok(cross_origin) => {
+                let answer = self.answer(&request, &cross_origin, body, &mut facts).await;
+                (cross_origin, answer)
+            }
+            Err(failure) => (CrossOrigin::default(), Err(failure)),
+        };
+        let answer = match answer {
             Ok(answer) => answer,
             Err(failure) => {
                 facts.code = Some(failure.problem.code.as_str());
@@ -192,12 +215,26 @@ impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
                 Answer::from(failure)
             }
         };
-        answer.into_response(facts)
+        let mut response = answer.into_response(facts);
+        cross_origin.tell(response.headers_mut());
+        response
+    }
+
+    /// What the answer says to a browser. When that cannot be told, nothing is done: the page could
+    /// not learn of it.
+    async fn cross_origin(&self, request: &Parts) -> Handled<CrossOrigin> {
+        if !request.headers.contains_key(ORIGIN) {
+            return Ok(CrossOrigin::default());
+        }
+        let allowed = self.configuration.allowed_origins().await;
+        let allowed = allowed.map_err(|why| Failure::not_configured("allowed origins are", why))?;
+        Ok(allowed.judge(request))
     }
 
     async fn answer<B: Body>(
         &self,
         request: &Parts,
+        cross_origin: &CrossOrigin,
         body: &mut B,
         facts: &mut RequestFacts,
     ) -> Handled<Answer> {
@@ -207,7 +244,8 @@ impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
         let method = if request.method == Method::HEAD { &Method::GET } else { &request.method };
         let Some((_, action)) = route.actions.iter().find(|(other, _)| other == method) else {
             let allow: Vec<_> = route.actions.iter().map(|(method, _)| method.as_str()).collect();
-            return Err(Failure::method_not_allowed(&allow.join(", ")));
+            let allow = allow.join(", ");
+            return cross_origin.preflight(&allow).ok_or_else(|| Failure::method_not_allowed(&allow));
         };
         let action = *action;
         if action.is_admin() {
@@ -264,7 +302,8 @@ impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
     }
 
     async fn require_admin(&self, headers: &HeaderMap) -> Handled<()> {
-        let expected = self.secrets.admin_token().await.map_err(Failure::no_secret)?;
+        let expected = self.configuration.admin_token().await;
+        let expected = expected.map_err(|why| Failure::not_configured("admin token is", why))?;
         let header = headers.get(AUTHORIZATION).map(|value| value.as_bytes()).unwrap_or_default();
         let (scheme, token) = header.split_at_checked(7).unwrap_or_default();
         let right = Secret::of(expected.as_bytes()).matches(&Secret::of(token.trim_ascii()));

@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, row_cursor};
 use super::failure::{Failure, Handled};
-use super::host::{Clock, Randomness, Secrets, Sql};
+use super::host::{Clock, Configuration, Randomness, Sql};
 use super::json::Object;
 use super::request::Parameters;
 use super::store::{ChangeFilter, Provenance, ResourceFilter, ScopeFilter, StoredChange, StoredResource};
@@ -10,7 +10,7 @@ use super::{Service, time};
 use crate::limits;
 use crate::plan::ChangeType;
 
-impl<S: Sql, C: Clock, R: Randomness, T: Secrets> Service<S, C, R, T> {
+impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
     pub(super) async fn list_resources(&self, parameters: &Parameters<'_>) -> Handled<Answer> {
         let after = parameters.cursor(CURSOR_CHARS, parse_cursor)?;
         let filter = ResourceFilter { scopes: scopes(parameters)?, cut: self.cut(parameters).await?, after };

@@ -5,7 +5,7 @@ use std::io::{self, Write, stdout};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 use clap::Args;
-use tidegate::{AdminToken, Config, ConnectionLimits, Database, Server};
+use tidegate::{AdminToken, AllowedOrigins, Config, ConnectionLimits, Database, Server};
 use tidegate_core::service::Demo;
 
 use super::logs::{self, LogFormat, LogLevel};
@@ -32,6 +32,11 @@ pub(super) struct Serve {
     #[arg(long, value_name = "TOKEN", env = "TIDEGATE_ADMIN_TOKEN", hide_env_values = true)]
     admin_token: String,
 
+    /// An origin whose web pages may use the API, such as `https://app.example`; `*` for any. Can be
+    /// repeated, or separated by commas
+    #[arg(long, value_name = "ORIGIN", env = "TIDEGATE_ALLOW_ORIGIN")]
+    allow_origin: Vec<String>,
+
     /// Put the worked example into an empty database, and print how to try it
     #[arg(long)]
     demo: bool,
@@ -53,6 +58,7 @@ impl Serve {
             // Parsed here and not by clap, which would repeat a wrong value in its message.
             database: self.database.parse::<Database>().map_err(Failure::new)?,
             admin_token: AdminToken::new(self.admin_token).map_err(Failure::new)?,
+            allowed_origins: self.allow_origin.join(",").parse::<AllowedOrigins>().map_err(Failure::new)?,
             demo: self.demo,
             limits: ConnectionLimits::default(),
         };

@@ -176,9 +176,10 @@ async fn a_panic_is_a_problem_without_details() {
     let server = Running::paths(limits()).await;
     let mut client = server.connect().await;
     for _ in 0..2 {
-        client.send("GET /panic HTTP/1.1\r\nHost: t\r\n\r\n").await;
+        client.send("GET /panic HTTP/1.1\r\nHost: t\r\nOrigin: https://app.example\r\n\r\n").await;
         let answer = client.answer().await;
         assert_eq!(status(&answer), "500");
+        assert!(answer.contains("access-control-allow-origin: https://app.example\r\n"), "{answer}");
         assert!(answer.contains("content-type: application/problem+json"), "{answer}");
         assert!(answer.contains(r#""code":"internal""#), "{answer}");
         assert!(!answer.contains("secret"), "{answer}");

@@ -1,5 +1,7 @@
 //! The whole server: the real service behind the front, and the real binary.
 
+use std::time::Duration;
+
 use crate::support::{Running, soon};
 use tidegate::{AdminToken, Config, Database, Server};
 
@@ -27,6 +29,30 @@ async fn metrics_are_answered_without_a_token() {
     let answer = client.answer().await;
     assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
     assert!(answer.contains("\r\nallow: GET, HEAD\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn what_the_server_itself_answers_can_be_read_by_an_allowed_page() {
+    let mut config = config(Database::Memory);
+    config.allowed_origins = "https://app.example".parse().unwrap();
+    config.limits.chunk_timeout = Duration::from_millis(200);
+    let server = Running::run(Server::bind(config).await.unwrap());
+    let metrics = "GET /metrics HTTP/1.1\r\nHost: t\r\nConnection: close\r\n";
+    let slow = format!(
+        "POST /api/v1/groups HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 9\r\n"
+    );
+    for (head, status) in [(metrics, 200), (slow.as_str(), 408)] {
+        for (origin, may) in [("https://app.example", true), ("https://other.example", false)] {
+            let answer = server.ask(&format!("{head}Origin: {origin}\r\n\r\n")).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+            let allowed = "\r\naccess-control-allow-origin: https://app.example\r\n";
+            assert_eq!(answer.contains(allowed), may, "{answer}");
+            assert_eq!(answer.contains("access-control-"), may, "{answer}");
+            assert!(answer.contains("\r\nvary: Origin\r\n"), "{answer}");
+        }
+        let answer = server.ask(&format!("{head}\r\n")).await;
+        assert!(!answer.contains("access-control-") && !answer.contains("vary"), "{answer}");
+    }
 }
 
 #[tokio::test]
@@ -69,6 +95,7 @@ mod binary {
             .env_remove("TIDEGATE_ADDR")
             .env_remove("TIDEGATE_DATABASE_URL")
             .env_remove("TIDEGATE_ADMIN_TOKEN")
+            .env_remove("TIDEGATE_ALLOW_ORIGIN")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
@@ -177,6 +204,31 @@ mod binary {
     }
 
     #[test]
+    fn origins_are_allowed_by_options_or_by_the_environment() {
+        let serve =
+            ["serve", "--addr", "127.0.0.1:0", "--database", "sqlite::memory:", "--admin-token", TOKEN];
+        let options = ["--allow-origin", "https://a.example", "--allow-origin", "http://b.example:81"];
+        for (options, environment) in
+            [(&options[..], "https://c.example"), (&[], "https://a.example, http://b.example:81"), (&[], "")]
+        {
+            let directory = tempfile::tempdir().unwrap();
+            let mut child = tidegate(directory.path(), &[&serve[..], options].concat())
+                .env("TIDEGATE_ALLOW_ORIGIN", environment)
+                .spawn()
+                .unwrap();
+            let (address, _log) = listening(&mut child);
+            for origin in ["https://a.example", "http://b.example:81", "https://c.example"] {
+                let answer = ask(&address, &format!("GET /healthz HTTP/1.1\r\nOrigin: {origin}"), "");
+                let told = answer.contains(&format!("\r\naccess-control-allow-origin: {origin}\r\n"));
+                let expected = !environment.is_empty() && origin != "https://c.example";
+                assert_eq!(told, expected, "{environment}: {answer}");
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    #[test]
     fn what_cannot_run_ends_with_2_and_names_no_secret() {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let taken = taken.local_addr().unwrap().to_string();
@@ -200,6 +252,10 @@ mod binary {
                 "error: cannot use the database: ",
             ),
             (vec!["serve", "--admin-token", TOKEN, "--addr", &taken], "error: cannot listen on `127.0.0.1:"),
+            (
+                vec!["serve", "--admin-token", TOKEN, "--allow-origin", "https://app.example/"],
+                "error: `https://app.example/` is no origin: ",
+            ),
             (vec!["swim"], "unrecognized subcommand"),
         ] {
             let output = output(&arguments);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use tidegate::{Application, ConnectionLimits, RequestBody, Server};
+use tidegate::{AllowedOrigins, Application, ConnectionLimits, CrossOrigin, RequestBody, Server};
 use tidegate_core::service::{Body, BodyError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -41,6 +41,10 @@ impl Application for Paths {
                 }
             },
         }
+    }
+
+    fn cross_origin(&self, request: &Parts) -> CrossOrigin {
+        "https://app.example".parse::<AllowedOrigins>().unwrap().judge(request)
     }
 
     async fn close(&self) {}

@@ -29,7 +29,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tidegate_core::service::{Body, RequestFacts, Service, Settings};
+use tidegate_core::service::{AllowedOrigins, Body, RequestFacts, Service, Settings};
 use tokio::net::TcpListener;
 
 use self::sql::LibsqlStore;
@@ -48,17 +48,20 @@ struct Arguments {
     /// Where to listen; it has to be loopback
     #[arg(long, default_value = "127.0.0.1:0")]
     addr: SocketAddr,
+    /// The origins whose web pages may use the API, separated by commas
+    #[arg(long, default_value = "")]
+    allow_origin: AllowedOrigins,
 }
 
 type LibsqlService = Service<LibsqlStore, SystemClock, SystemRandomness>;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let Arguments { database, addr } = Arguments::parse();
+    let Arguments { database, addr, allow_origin } = Arguments::parse();
     ensure!(addr.ip().is_loopback(), "this host is for tests and serves loopback only");
     let admin_token = std::env::var(ADMIN_TOKEN).context(ADMIN_TOKEN)?;
-    let service =
-        Service::new(LibsqlStore::new(database), SystemClock, SystemRandomness, Settings { admin_token });
+    let settings = Settings { admin_token, allowed_origins: allow_origin };
+    let service = Service::new(LibsqlStore::new(database), SystemClock, SystemRandomness, settings);
     service.migrate().await?;
     let listener = TcpListener::bind(addr).await?;
     println!("http://{}", listener.local_addr()?);

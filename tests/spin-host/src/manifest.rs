@@ -113,10 +113,15 @@ mod tests {
     #[test]
     fn the_shipped_manifest_grants_what_the_component_needs_and_no_more() {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../host-spin/spin.toml");
-        let values = BTreeMap::from([("admin_token".to_owned(), "secret".to_owned())]);
-        let options = Options::from_manifest(&manifest, PathBuf::new(), &values).unwrap();
+        let variables = |all: &[(&str, &str)]| -> BTreeMap<String, String> {
+            all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let token = ("admin_token", "secret");
+        let options = Options::from_manifest(&manifest, PathBuf::new(), &variables(&[token])).unwrap();
         assert_eq!(options.databases, ["default"]);
-        assert_eq!(options.variables, values);
+        assert_eq!(options.variables, variables(&[token, ("allow_origins", "")]));
+        let all = variables(&[token, ("allow_origins", "https://app.example")]);
+        assert_eq!(Options::from_manifest(&manifest, PathBuf::new(), &all).unwrap().variables, all);
         let missing = Options::from_manifest(&manifest, PathBuf::new(), &BTreeMap::new()).unwrap_err();
         assert_eq!(missing.to_string(), "the variable `admin_token` has no value");
     }

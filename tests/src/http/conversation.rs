@@ -20,6 +20,9 @@ pub struct Conversation {
     pub description: String,
     /// The rule that it holds the hosts to.
     pub rule: String,
+    /// The origins whose web pages may use the host, separated by commas.
+    #[serde(default)]
+    pub allow_origins: String,
     /// Fixtures whose steps go first.
     #[serde(default)]
     pub given: Vec<String>,

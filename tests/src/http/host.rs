@@ -11,12 +11,13 @@ pub trait HttpHost: Send + Sync {
     /// Its name in the tests' names and in `hosts`.
     fn name(&self) -> &'static str;
 
-    /// A fresh instance over an empty database, with [`ADMIN_TOKEN`](super::ADMIN_TOKEN).
+    /// A fresh instance over an empty database, with [`ADMIN_TOKEN`](super::ADMIN_TOKEN), that lets
+    /// the web pages of these origins use it (a list as operators write it).
     ///
     /// # Errors
     ///
     /// When it does not start.
-    fn start(&self) -> Result<Box<dyn Instance>, Fault>;
+    fn start(&self, allow_origins: &str) -> Result<Box<dyn Instance>, Fault>;
 }
 
 /// One running service. It ends when it is dropped.

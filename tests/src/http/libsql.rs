@@ -43,12 +43,22 @@ impl LibsqlServer {
     ///
     /// When there is none, or it does not start.
     pub fn start() -> Result<Self, Fault> {
+        Self::start_for("")
+    }
+
+    /// Starts the program, so that it lets the web pages of these origins use it.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or it does not start.
+    pub fn start_for(allow_origins: &str) -> Result<Self, Fault> {
         let text = |error: std::io::Error| error.to_string();
         let directory = tempfile::tempdir().map_err(text)?;
         let database = directory.path().join("libsql.db");
         let child = Command::new(program()?)
             .arg("--database")
             .arg(&database)
+            .args(["--allow-origin", allow_origins])
             .env("TIDEGATE_ADMIN_TOKEN", ADMIN_TOKEN)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -75,8 +85,8 @@ impl HttpHost for Libsql {
         "libsql"
     }
 
-    fn start(&self) -> Result<Box<dyn Instance>, Fault> {
-        let server = LibsqlServer::start()?;
+    fn start(&self, allow_origins: &str) -> Result<Box<dyn Instance>, Fault> {
+        let server = LibsqlServer::start_for(allow_origins)?;
         let (client, database) = (server.client(), server.database.clone());
         Ok(Box::new(OverSocket::new(client, database, server)))
     }

@@ -23,6 +23,8 @@
 //! }
 //! ```
 //!
+//! * `allowOrigins` are the origins whose web pages may use the host, as its operator writes them; none
+//!   without it.
 //! * `given` names files in `vectors/http/fixtures/` whose steps go first.
 //! * `path` is sent as it stands. `headers` is an object; a `null` takes a header away that would
 //!   be sent otherwise.

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
-use tidegate::{AdminToken, Config, Database, Server};
+use tidegate::{AdminToken, AllowedOrigins, Config, Database, Server};
+use tidegate_core::service::OriginError;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
@@ -45,6 +46,15 @@ impl NativeServer {
     ///
     /// When it does not start.
     pub fn start(threads: usize) -> Result<Self, Fault> {
+        Self::start_for(threads, AllowedOrigins::default())
+    }
+
+    /// Starts a server with `threads` threads that lets the web pages of these origins use it.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start.
+    pub fn start_for(threads: usize, allowed_origins: AllowedOrigins) -> Result<Self, Fault> {
         let text = |error: std::io::Error| error.to_string();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads)
@@ -56,6 +66,7 @@ impl NativeServer {
         let token = AdminToken::new(ADMIN_TOKEN).map_err(|error| error.to_string())?;
         let mut config = Config::new(Database::File(database.clone()), token);
         config.addr.set_port(0);
+        config.allowed_origins = allowed_origins;
         let server = runtime.block_on(Server::bind(config)).map_err(|error| error.to_string())?;
         let address = server.local_addr();
         let (stop, stopped) = oneshot::channel();
@@ -98,8 +109,9 @@ impl HttpHost for NativeHost {
         "native"
     }
 
-    fn start(&self) -> Result<Box<dyn Instance>, Fault> {
-        let server = NativeServer::start(1)?;
+    fn start(&self, allow_origins: &str) -> Result<Box<dyn Instance>, Fault> {
+        let allowed_origins = allow_origins.parse().map_err(|error: OriginError| error.to_string())?;
+        let server = NativeServer::start_for(1, allowed_origins)?;
         Ok(Box::new(OverSocket { client: server.client(), locker: None, server }))
     }
 }

@@ -30,7 +30,8 @@ pub fn converse(
     conversation: &Conversation,
     listener: Listener<'_>,
 ) -> Result<(), Fault> {
-    let mut run = Run { host: host.name(), instance: host.start()?, saved: Saved::new(), listener };
+    let instance = host.start(&conversation.allow_origins)?;
+    let mut run = Run { host: host.name(), instance, saved: Saved::new(), listener };
     for name in &conversation.given {
         let steps = conversation::fixture(name)?;
         run.steps(&steps, &format!("fixture `{name}`, "))?;

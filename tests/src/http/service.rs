@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use tidegate::{Database, SqliteOptions, SqliteStore, SystemClock, SystemRandomness};
-use tidegate_core::service::{Body, BodyError, Row, Service, Settings, Sql, SqlError, SqlValue};
+use tidegate_core::service::{Body, BodyError, OriginError, Row, Service, Settings, Sql, SqlError, SqlValue};
 use tokio::runtime::Runtime;
 
 use super::conversation::Storage;
@@ -30,14 +30,15 @@ impl HttpHost for ServiceHost {
         "service"
     }
 
-    fn start(&self) -> Result<Box<dyn Instance>, Fault> {
+    fn start(&self, allow_origins: &str) -> Result<Box<dyn Instance>, Fault> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| error.to_string())?;
         let store = SqliteStore::open(&Database::Memory, &SqliteOptions::default())
             .map_err(|error| error.to_string())?;
-        let settings = Settings { admin_token: ADMIN_TOKEN.to_owned() };
+        let allowed_origins = allow_origins.parse().map_err(|error: OriginError| error.to_string())?;
+        let settings = Settings { admin_token: ADMIN_TOKEN.to_owned(), allowed_origins };
         let store = BreakableStore { store, state: Mutex::new(Storage::Whole) };
         let service = Service::new(store, SystemClock, SystemRandomness, settings);
         runtime.block_on(service.migrate()).map_err(|error| error.to_string())?;

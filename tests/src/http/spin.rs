@@ -72,6 +72,15 @@ impl SpinServer {
     ///
     /// When there is no component, or it does not start.
     pub fn start(threads: usize) -> Result<Self, Fault> {
+        Self::start_for(threads, "")
+    }
+
+    /// Starts a host with `threads` threads and a value for the variable `allow_origins`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no component, or it does not start.
+    pub fn start_for(threads: usize, allow_origins: &str) -> Result<Self, Fault> {
         let text = |error: std::io::Error| error.to_string();
         let compiled = compiled()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -81,7 +90,8 @@ impl SpinServer {
             .map_err(text)?;
         let directory = tempfile::tempdir().map_err(text)?;
         let database = directory.path().join("default.db");
-        let variables = BTreeMap::from([("admin_token".to_owned(), ADMIN_TOKEN.to_owned())]);
+        let variables = [("admin_token", ADMIN_TOKEN), ("allow_origins", allow_origins)];
+        let variables = BTreeMap::from(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let options = Options::from_manifest(&manifest(), database.clone(), &variables)
             .map_err(|error| format!("{error:#}"))?;
         let (host, address) = runtime
@@ -111,8 +121,8 @@ impl HttpHost for Spin {
         "spin"
     }
 
-    fn start(&self) -> Result<Box<dyn Instance>, Fault> {
-        let server = SpinServer::start(1)?;
+    fn start(&self, allow_origins: &str) -> Result<Box<dyn Instance>, Fault> {
+        let server = SpinServer::start_for(1, allow_origins)?;
         let (client, database) = (server.client(), server.database.clone());
         Ok(Box::new(OverSocket::new(client, database, server)))
     }
@@ -157,7 +167,7 @@ impl HttpHost for SpinUp {
         "spin-up"
     }
 
-    fn start(&self) -> Result<Box<dyn Instance>, Fault> {
+    fn start(&self, allow_origins: &str) -> Result<Box<dyn Instance>, Fault> {
         let text = |error: std::io::Error| error.to_string();
         let directory = tempfile::tempdir().map_err(text)?;
         let manifest = directory.path().join("spin.toml");
@@ -174,6 +184,7 @@ impl HttpHost for SpinUp {
             .arg("--state-dir")
             .arg(&state)
             .env("SPIN_VARIABLE_ADMIN_TOKEN", ADMIN_TOKEN)
+            .env("SPIN_VARIABLE_ALLOW_ORIGINS", allow_origins)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()

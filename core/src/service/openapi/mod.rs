@@ -39,7 +39,10 @@ that is not known is an error.
 
 What goes wrong is answered as `application/problem+json` (RFC 9457) with a stable `code`. A method that an \
 address does not take is answered 405 `method-not-allowed` with `Allow`; `HEAD` is taken wherever `GET` is. \
-An address that is not here is answered 404 `not-found`.";
+An address that is not here is answered 404 `not-found`.
+
+Web pages of the origins that the server is told to allow may use the API (CORS): `OPTIONS` answers their \
+browser's preflight with 204 wherever there is an address, without a key or token.";
 
 fn document() -> Value {
     let tags: Vec<_> =
