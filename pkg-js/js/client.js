@@ -131,6 +131,8 @@ export class Client {
     if (body) headers["Content-Type"] = "application/json";
     // Not "error": that fails like a lost connection, and some runtimes do not have it.
     const request = { method, headers, body, signal, redirect: "manual" };
+    // Ids do not belong into a browser's cache.
+    if (method === "GET") request.cache = "no-store";
 
     for (let attempt = 0; ; attempt++) {
       signal?.throwIfAborted();
