@@ -12,7 +12,7 @@ use crate::{artefacts, component, features, npm, process, toolchain, tools};
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
 /// What fails fast comes first; what has to be fetched and built once comes last.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     ("format", format),
     ("features of serde_json", features::check),
     ("clippy", clippy),
@@ -20,6 +20,7 @@ const STEPS: [Step; 11] = [
     ("guest module", |workspace| artefacts::guest(workspace).map(|_| ())),
     ("component", |workspace| component::shipped(workspace).map(|_| ())),
     ("tests", tests),
+    ("example page", example_page),
     ("documentation", documentation),
     ("packages of the core", package),
     ("licences", tools::licences),
@@ -80,6 +81,18 @@ fn tests(workspace: &Workspace) -> Result<()> {
         command.env("TIDEGATE_CHROMIUM", chromium);
     }
     process::run(&mut command)
+}
+
+/// Uses the example page in Chromium, against the server that the tests have built.
+fn example_page(workspace: &Workspace) -> Result<()> {
+    let Some(chromium) = tools::chromium() else {
+        println!("skipped: there is no Chromium here; on Debian, `apt-get install chromium`");
+        return Ok(());
+    };
+    let server = workspace.target.join("debug").join(format!("tidegate{}", std::env::consts::EXE_SUFFIX));
+    let mut test = Command::new("node");
+    test.arg(workspace.root.join("examples/browser/test.mjs")).arg(npm::unpacked(workspace)?);
+    process::run(test.arg(chromium).arg(artefacts::existing(server)?))
 }
 
 fn documentation(workspace: &Workspace) -> Result<()> {
