@@ -62,7 +62,7 @@ fn core(workspace: &Workspace, bench: &Bench) -> Result<()> {
 fn edge(workspace: &Workspace) -> Result<()> {
     let shipped = component::shipped(workspace)?;
     let noop = component::build(workspace, "tidegate-noop")?;
-    let module = component::optimised_guest(workspace, "component")?;
+    let module = component::optimised_guest(workspace)?;
     let mut command = program_of(workspace, "edge", "edge");
     command.arg("--component").arg(shipped);
     command.arg("--noop").arg(noop);

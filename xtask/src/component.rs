@@ -62,11 +62,10 @@ fn optimised(workspace: &Workspace, built: &Path, place: &Path) -> Result<()> {
     Ok(fs::write(made_from, component)?)
 }
 
-/// Builds the guest module by a profile, optimises it as the component's modules are, and gives its
-/// path.
-pub(crate) fn optimised_guest(workspace: &Workspace, profile: &str) -> Result<PathBuf> {
-    let built = artefacts::guest_as(workspace, profile)?;
-    let scratch = workspace.target.join("xtask/guest").join(profile);
+/// Builds the guest module as the component's modules are built and optimised, and gives its path.
+pub(crate) fn optimised_guest(workspace: &Workspace) -> Result<PathBuf> {
+    let built = artefacts::guest_as(workspace, "component")?;
+    let scratch = workspace.target.join("xtask/guest");
     fs::create_dir_all(&scratch)?;
     let (module, made_from) = (fs::read(built)?, scratch.join("made-from.wasm"));
     let place = scratch.join("tidegate.wasm");
@@ -125,6 +124,7 @@ fn with_modules(
     Ok(changed.finish())
 }
 
+/// What `wasm-opt` makes of a module.
 pub(crate) fn optimise(
     workspace: &Workspace,
     scratch: &Path,

@@ -9,9 +9,11 @@ mod fuzz;
 mod instructions;
 mod npm;
 mod process;
+mod slim;
 mod suite;
 mod toolchain;
 mod tools;
+mod web;
 mod workspace;
 
 use std::net::SocketAddr;
@@ -73,6 +75,8 @@ enum Artefact {
     Npm,
     /// The core as a WebAssembly module, for the tests
     Guest,
+    /// The same module made as small as the one of the npm package
+    Small,
 }
 
 fn main() -> ExitCode {
@@ -102,6 +106,9 @@ fn perform(task: &Task) -> Result<()> {
             }
             if matches!(artefact, None | Some(Artefact::Guest)) {
                 println!("{}", artefacts::guest(&workspace)?.display());
+            }
+            if matches!(artefact, None | Some(Artefact::Small)) {
+                println!("{}", web::module(&workspace, "tidegate-guest")?.display());
             }
             Ok(())
         }

@@ -6,24 +6,22 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::toolchain::Target;
 use crate::workspace::Workspace;
-use crate::{artefacts, component, process, tools};
+use crate::{component, process, tools, web};
 
 /// Puts the package together in `pkg-js/dist`, and gives the package's directory.
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
-    let built = artefacts::module(workspace, Target::Web, "tidegate-js", "web")?;
+    let built = web::build(workspace, "tidegate-js")?;
     let scratch = workspace.target.join("xtask/npm");
     fs::create_dir_all(&scratch)?;
-    let (glued, made_from) = (scratch.join("tidegate.wasm"), scratch.join("made-from.wasm"));
+    let (bound, made_from) = (scratch.join("glue_bg.wasm"), scratch.join("made-from.wasm"));
     let module = fs::read(&built)?;
-    if !component::is_made_from(&glued, &made_from, &module) {
+    if !component::is_made_from(&bound, &made_from, &module) {
         let mut bindgen = workspace.cargo(["run", "--quiet", "--package", "tidegate-bindgen"]);
         process::run(bindgen.arg("--").arg(&built).arg(&scratch))?;
-        let bound = fs::read(scratch.join("glue_bg.wasm"))?;
-        fs::write(&glued, component::optimise(workspace, &scratch, 0, &bound)?)?;
         fs::write(&made_from, module)?;
     }
+    web::optimise(workspace, &bound, &scratch.join("tidegate.wasm"))?;
     let package = workspace.root.join("pkg-js");
     tools::npm_packages(&package)?;
     process::run(Command::new("node").arg(package.join("build.mjs")).arg(&scratch))?;
