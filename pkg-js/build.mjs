@@ -22,12 +22,14 @@ const gzipped = gzipSync(await readFile(join(dist, "tidegate.wasm")), { level: 9
 await writeFile(join(dist, "inline-wasm.js"), `export const gzipped =\n  "${gzipped}";\n`);
 await cp(join(home, "../LICENSE"), join(home, "LICENSE"));
 
-// CommonJS, file by file, so that all entries share what they share in the modules.
+// CommonJS, file by file, so that all entries share what they share in the modules. It is for Node.js only:
+// bundlers take the modules, and so does whoever calls `require` in one.
+const BROWSERS_ONLY = ["index.js", "worker.js", "worker-thread.js"];
 await writeFile(join(cjs, "package.json"), '{ "type": "commonjs" }\n');
 for (const name of await readdir(dist)) {
   if (name.endsWith(".d.ts")) {
     await cp(join(dist, name), join(cjs, name));
-  } else if (name.endsWith(".js")) {
+  } else if (name.endsWith(".js") && !BROWSERS_ONLY.includes(name)) {
     const text = await readFile(join(dist, name), "utf8");
     const url = "require('node:url').pathToFileURL(__filename)";
     const options = { format: "cjs", target: "node20", define: { "import.meta.url": "importMetaUrl" } };
