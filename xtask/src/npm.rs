@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::toolchain::Target;
 use crate::workspace::Workspace;
@@ -28,4 +28,35 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     tools::npm_packages(&package)?;
     process::run(Command::new("node").arg(package.join("build.mjs")).arg(&scratch))?;
     Ok(package)
+}
+
+/// Tests the package as its users get it: packed, and installed into projects of every kind.
+pub(crate) fn test(workspace: &Workspace) -> Result<()> {
+    let package = build(workspace)?;
+    let tests = package.join("tests");
+    let mut units = Command::new("node");
+    units.args(["--test", "--test-reporter=dot"]);
+    for entry in fs::read_dir(&tests)? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(".test.mjs") {
+            units.arg(path);
+        }
+    }
+    process::run(&mut units)?;
+
+    let scratch = workspace.target.join("xtask/packaging");
+    fs::create_dir_all(&scratch)?;
+    let mut pack = Command::new("npm");
+    pack.args(["pack", "--silent", "--ignore-scripts", "--pack-destination"]).arg(&scratch);
+    let packed = process::text(pack.current_dir(&package)).context("npm comes with Node.js")?;
+    let mut command = Command::new("node");
+    command.arg(tests.join("packaging/run.mjs")).arg(scratch.join(packed.trim_end())).arg(&scratch);
+    if let Some(chromium) = tools::chromium() {
+        command.arg(chromium);
+    } else {
+        println!(
+            "skipped: the npm package in pages; there is no Chromium on the PATH (Debian's is `chromium`)"
+        );
+    }
+    process::run(&mut command)
 }

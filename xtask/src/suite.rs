@@ -7,18 +7,19 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use crate::workspace::Workspace;
-use crate::{artefacts, component, features, process, toolchain, tools};
+use crate::{artefacts, component, features, npm, process, toolchain, tools};
 
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
 /// What fails fast comes first; what has to be fetched and built once comes last.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     ("format", format),
     ("features of serde_json", features::check),
     ("clippy", clippy),
     ("clippy of the core for WebAssembly", clippy_wasm),
     ("guest module", |workspace| artefacts::guest(workspace).map(|_| ())),
     ("component", |workspace| component::shipped(workspace).map(|_| ())),
+    ("npm package", npm::test),
     ("tests", tests),
     ("documentation", documentation),
     ("packages of the core", package),
