@@ -10,8 +10,8 @@ export interface WorkerOptions {
   /** Where the module is, as for `init`: a place, its bytes or the compiled module. */
   readonly wasm?: string | URL | ArrayBuffer | (WebAssembly.Module & object);
   /**
-   * A worker that runs `tidegate/worker-thread`, where a bundler cannot find that by itself. It is ended
-   * with the gate.
+   * A worker that runs `tidegate/worker-thread`, where a bundler cannot find that by itself: an entry point to
+   * be bundled, not a module to be imported. It is ended with the gate.
    */
   readonly worker?: WorkerLike;
 }

@@ -19,6 +19,7 @@ const STEPS: [Step; 12] = [
     ("clippy of the core for WebAssembly", clippy_wasm),
     ("guest module", |workspace| artefacts::guest(workspace).map(|_| ())),
     ("component", |workspace| component::shipped(workspace).map(|_| ())),
+    ("npm package", npm::test),
     ("tests", tests),
     ("example page", example_page),
     ("documentation", documentation),
