@@ -30,6 +30,8 @@ export function start(module) {
   if (starts === 0) {
     glue.initSync({ module });
     starts = 1;
+    // So that what makes one is compiled by the time that little stack is left.
+    new CrashError("");
   }
 }
 

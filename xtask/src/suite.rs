@@ -12,7 +12,7 @@ use crate::{artefacts, component, features, npm, process, toolchain, tools};
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
 /// What fails fast comes first; what has to be fetched and built once comes last.
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     ("format", format),
     ("features of serde_json", features::check),
     ("clippy", clippy),
