@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::admission::check_dialect_at;
 use super::references::{Base, Resources};
 use super::{Problem, ProblemCode};
 use crate::document::{Node, Type};
@@ -294,6 +295,11 @@ impl<'a> Builder<'_, 'a> {
         let id = self.graph.schemas.len();
         self.graph.by_pointer.insert(pointer.clone(), id);
         self.graph.schemas.push(Schema::new(pointer.clone()));
+        // A reference may lead to where no keyword puts a schema.
+        let mut dialect = Vec::new();
+        check_dialect_at(node, &pointer, &mut dialect);
+        dialect.retain(|problem| !self.problems.contains(problem));
+        self.problems.append(&mut dialect);
         let mut schema = Schema::new(pointer);
         schema.boolean = node.boolean();
         let base = base.inside(node);
