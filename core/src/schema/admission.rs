@@ -1,13 +1,15 @@
 //! Whether a schema is let in: dialect, meta-schema, cost, patterns; and building its validator.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
-use jsonschema::json::{Json, SerdeJson};
+use jsonschema::json::Json;
 use jsonschema::{Draft, PatternOptions, ValidationOptions, Validator, ValidatorMap};
 use serde_json::{Value, json};
 
 use super::{Graph, Problem, ProblemCode, RESERVED_MEMBER, quoted};
-use crate::document::{GateJson, Node, Type};
+use crate::document::{Document, GateJson, Node, Type};
 use crate::explain;
 use crate::limits;
 use crate::pointer::Pointer;
@@ -68,9 +70,15 @@ pub(super) fn check_meta_schema(value: &Value, problems: &mut Vec<Problem>) {
     if problems.iter().any(|problem| problem.code == ProblemCode::UnsupportedDialect) {
         return;
     }
-    let validator = jsonschema::draft202012::meta::validator();
+    // Members in the order of their names, so that what is found is reported in that order.
+    let sorted = value.to_string();
+    let (Some(validator), Ok(document)) = (meta_validator(), Document::parse(sorted.as_bytes())) else {
+        let detail = "the schema could not be checked against the meta-schema";
+        problems.push(Problem::new(&Pointer::root(), ProblemCode::MetaSchema, detail));
+        return;
+    };
     let mut seen = BTreeSet::new();
-    for error in validator.iter_errors(value).take(limits::VIOLATIONS) {
+    for error in validator.iter_errors(document.root()).take(limits::VIOLATIONS) {
         let pointer = Pointer::from_text(error.instance_path().as_str());
         // The root's type has a rule of its own.
         if pointer.as_str() == "/type" && problems.iter().any(|problem| problem.code == ProblemCode::RootType)
@@ -83,6 +91,30 @@ pub(super) fn check_meta_schema(value: &Value, problems: &mut Vec<Problem>) {
             problems.push(Problem::new(&pointer, ProblemCode::MetaSchema, detail));
         }
     }
+}
+
+/// A validator for schemas themselves.
+///
+/// `jsonschema` has one for `serde_json::Value`; as the gate's documents are of another kind, that one
+/// would be the only user of a second copy of every keyword's code.
+fn meta_validator() -> Option<Rc<Validator<GateJson>>> {
+    thread_local! {
+        static VALIDATOR: OnceCell<Option<Rc<Validator<GateJson>>>> = const { OnceCell::new() };
+    }
+    VALIDATOR.with(|validator| {
+        validator
+            .get_or_init(|| {
+                let schema = json!({ "$schema": DIALECT, "$ref": DIALECT });
+                let options = jsonschema::options_for::<GateJson>();
+                options
+                    .offline()
+                    .with_pattern_options(PatternOptions::regex())
+                    .build(&schema)
+                    .ok()
+                    .map(Rc::new)
+            })
+            .clone()
+    })
 }
 
 fn type_name(value: &Value) -> &'static str {
@@ -211,23 +243,21 @@ pub(super) fn check_patterns(graph: &Graph, problems: &mut Vec<Problem>) {
 }
 
 fn pattern_fault(pattern: &str) -> Option<String> {
-    let schema = json!({ "pattern": pattern });
-    if options::<GateJson>().build(&schema).is_ok() {
+    let builds = |pattern: &str, limit| {
+        let options = options::<GateJson>().with_pattern_options(PatternOptions::regex().size_limit(limit));
+        options.build(&json!({ "pattern": pattern })).is_ok()
+    };
+    if builds(pattern, limits::PATTERN_BYTES) {
         return None;
     }
     let quoted = quoted(pattern);
-    let backtracking = PatternOptions::fancy_regex().size_limit(limits::PATTERN_BYTES);
-    let generous = PatternOptions::regex().size_limit(limits::PATTERN_BYTES * 16);
-    // `jsonschema` hands these to no engine.
-    let named_reference = pattern.contains("\\k<");
-    Some(if jsonschema::options().with_pattern_options(generous).build(&schema).is_ok() {
+    let generous = limits::PATTERN_BYTES * 16;
+    Some(if builds(pattern, generous) {
         format!(
             "the pattern {quoted} compiles to more than {} bytes; smaller repetitions take less",
             limits::PATTERN_BYTES
         )
-    } else if named_reference
-        || jsonschema::options().with_pattern_options(backtracking).build(&schema).is_ok()
-    {
+    } else if linear_part(pattern).is_some_and(|rest| builds(&rest, generous)) {
         format!(
             "the pattern {quoted} uses look-around or back-references, which cannot be run in linear time"
         )
@@ -239,16 +269,64 @@ fn pattern_fault(pattern: &str) -> Option<String> {
     })
 }
 
+/// The pattern with groups in place of look-around, and nothing in place of back-references; none if
+/// it has neither.
+fn linear_part(pattern: &str) -> Option<String> {
+    const LOOKS: [&str; 4] = ["(?=", "(?!", "(?<=", "(?<!"];
+    let mut rest = pattern;
+    let mut linear = String::with_capacity(pattern.len());
+    let mut found = false;
+    let mut in_class = false;
+    while let Some(first) = rest.chars().next() {
+        let escaped = rest.strip_prefix('\\');
+        let after = if let Some(escaped) = escaped.filter(|_| !in_class)
+            && let Some(after) = after_reference(escaped)
+        {
+            linear.push_str("(?:)");
+            found = true;
+            after
+        } else if let Some(escaped) = escaped {
+            let mut chars = escaped.chars();
+            linear.push('\\');
+            linear.extend(chars.next());
+            chars.as_str()
+        } else if let Some(after) =
+            LOOKS.iter().find_map(|look| rest.strip_prefix(look)).filter(|_| !in_class)
+        {
+            linear.push_str("(?:");
+            found = true;
+            after
+        } else {
+            in_class = first == '[' || (in_class && first != ']');
+            linear.push(first);
+            rest.strip_prefix(first).unwrap_or_default()
+        };
+        rest = after;
+    }
+    found.then_some(linear)
+}
+
+/// What follows a back-reference, given what follows its backslash.
+fn after_reference(escaped: &str) -> Option<&str> {
+    match escaped.strip_prefix("k<") {
+        Some(name) => name.split_once('>').map(|(_, after)| after),
+        None if escaped.starts_with('0') => None,
+        None => Some(escaped.trim_start_matches(|digit: char| digit.is_ascii_digit()))
+            .filter(|after| after.len() < escaped.len()),
+    }
+}
+
 /// A pattern of `patternProperties`, run on names.
-pub(super) struct NamePattern(Validator<SerdeJson>);
+pub(super) struct NamePattern(Validator<GateJson>);
 
 impl NamePattern {
     pub(super) fn new(pattern: &str) -> Option<Self> {
-        options::<SerdeJson>().build(&json!({ "pattern": pattern })).ok().map(Self)
+        validator(&json!({ "pattern": pattern })).map(Self)
     }
 
     pub(super) fn matches(&self, name: &str) -> bool {
-        self.0.is_valid(&Value::from(name))
+        let mut buffer = Document::default();
+        GateJson::with_string_node(&mut buffer, name, |node| self.0.is_valid(node))
     }
 }
 
