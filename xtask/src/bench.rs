@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::workspace::Workspace;
-use crate::{component, instructions, process, tools};
+use crate::{component, instructions, process, tools, web};
 
 /// What can be measured.
 #[derive(Clone, Copy, ValueEnum)]
@@ -62,7 +62,7 @@ fn core(workspace: &Workspace, bench: &Bench) -> Result<()> {
 fn edge(workspace: &Workspace) -> Result<()> {
     let shipped = component::shipped(workspace)?;
     let noop = component::build(workspace, "tidegate-noop")?;
-    let module = component::optimised_guest(workspace, "component")?;
+    let module = component::optimised_guest(workspace)?;
     let mut command = program_of(workspace, "edge", "edge");
     command.arg("--component").arg(shipped);
     command.arg("--noop").arg(noop);
@@ -71,7 +71,7 @@ fn edge(workspace: &Workspace) -> Result<()> {
 }
 
 fn js(workspace: &Workspace) -> Result<()> {
-    let module = component::optimised_guest(workspace, "web")?;
+    let module = web::module(workspace, "tidegate-guest")?;
     let cases = cases(workspace)?;
     let program = workspace.root.join("bench/js");
     tools::npm_packages(&program)?;

@@ -67,11 +67,10 @@ fn optimised(workspace: &Workspace, built: &Path, place: &Path) -> Result<()> {
     Ok(fs::write(made_from, component)?)
 }
 
-/// Builds the guest module by a profile, optimises it as the component's modules are, and gives its
-/// path.
-pub(crate) fn optimised_guest(workspace: &Workspace, profile: &str) -> Result<PathBuf> {
-    let built = artefacts::guest_as(workspace, profile)?;
-    let scratch = workspace.target.join("xtask/guest").join(profile);
+/// Builds the guest module as the component's modules are built and optimised, and gives its path.
+pub(crate) fn optimised_guest(workspace: &Workspace) -> Result<PathBuf> {
+    let built = artefacts::guest_as(workspace, "component")?;
+    let scratch = workspace.target.join("xtask/guest");
     fs::create_dir_all(&scratch)?;
     let (module, made_from) = (fs::read(built)?, scratch.join("made-from.wasm"));
     let place = scratch.join("tidegate.wasm");
@@ -83,7 +82,7 @@ pub(crate) fn optimised_guest(workspace: &Workspace, profile: &str) -> Result<Pa
 }
 
 /// Whether what is at `place` was made from this. Optimising takes half a minute.
-fn is_made_from(place: &Path, made_from: &Path, source: &[u8]) -> bool {
+pub(crate) fn is_made_from(place: &Path, made_from: &Path, source: &[u8]) -> bool {
     place.is_file() && fs::read(made_from).is_ok_and(|before| before == source)
 }
 
@@ -130,7 +129,13 @@ fn with_modules(
     Ok(changed.finish())
 }
 
-fn optimise(workspace: &Workspace, scratch: &Path, number: usize, module: &[u8]) -> Result<Vec<u8>> {
+/// What `wasm-opt` makes of a module.
+pub(crate) fn optimise(
+    workspace: &Workspace,
+    scratch: &Path,
+    number: usize,
+    module: &[u8],
+) -> Result<Vec<u8>> {
     // Those that only pass calls on have nothing to gain.
     if module.len() < 16 * 1024 {
         return Ok(module.to_vec());

@@ -8,9 +8,11 @@ mod features;
 mod fuzz;
 mod instructions;
 mod process;
+mod slim;
 mod suite;
 mod toolchain;
 mod tools;
+mod web;
 mod workspace;
 
 use std::net::SocketAddr;
@@ -67,6 +69,8 @@ enum Artefact {
     Component,
     /// The core as a WebAssembly module, for the tests
     Guest,
+    /// The same module made as small as the one of the npm package
+    Small,
 }
 
 fn main() -> ExitCode {
@@ -93,6 +97,9 @@ fn perform(task: &Task) -> Result<()> {
             }
             if matches!(artefact, None | Some(Artefact::Guest)) {
                 println!("{}", artefacts::guest(&workspace)?.display());
+            }
+            if matches!(artefact, Some(Artefact::Small)) {
+                println!("{}", web::module(&workspace, "tidegate-guest")?.display());
             }
             Ok(())
         }

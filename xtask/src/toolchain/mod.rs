@@ -66,7 +66,15 @@ pub(crate) struct Toolchain {
 enum StandardLibrary {
     Installed,
     FromSource,
+    /// From source, and for size: a panic is a trap without a message, and what it would have named is
+    /// not in the module.
+    Small,
 }
+
+/// What rustc is given for [`StandardLibrary::Small`]: no message, no place in a source, no text of
+/// `{:?}`.
+const SMALL: [&str; 4] =
+    ["-Zunstable-options", "-Cpanic=immediate-abort", "-Zlocation-detail=none", "-Zfmt-debug=none"];
 
 impl Toolchain {
     /// Turns a cargo command into one that builds for the target.
@@ -80,23 +88,30 @@ impl Toolchain {
             flags.push(format!("--remap-path-prefix={}={name}", directory.display()));
         }
         flags.extend(self.libc.iter().map(|libc| format!("-Lnative={}", libc.display())));
-        command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
-        if let StandardLibrary::FromSource = self.standard_library {
-            command.args(["-Z", "build-std=std,panic_abort"]);
+        match self.standard_library {
+            StandardLibrary::Installed => {}
+            StandardLibrary::FromSource => {
+                command.args(["-Z", "build-std=std,panic_abort"]);
+            }
+            StandardLibrary::Small => {
+                command.args(["-Z", "build-std=std,panic_abort"]);
+                command.args(["-Z", "build-std-features=optimize_for_size"]);
+                flags.extend(SMALL.map(str::to_owned));
+            }
+        }
+        if !matches!(self.standard_library, StandardLibrary::Installed) {
             // A stable cargo takes `-Z` only with this.
             command.env("RUSTC_BOOTSTRAP", "1");
         }
+        command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
     }
 }
 
 /// Makes sure that `target` can be built, installing what is missing.
 pub(crate) fn ensure(workspace: &Workspace, target: Target) -> Result<Toolchain> {
     let rust = Rust::locate()?;
-    let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let cargo_home = cargo_home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-    // The workspace's own files are named as they stand in it.
-    let renamed = cargo_home.map(|home| (home.join("registry/src"), "crates")).into_iter().collect();
-    let installed = Toolchain { target, renamed, standard_library: StandardLibrary::Installed, libc: None };
+    let installed =
+        Toolchain { target, renamed: renamed(), standard_library: StandardLibrary::Installed, libc: None };
     let triple = target.triple();
     if rust.has_installed(target) {
         return Ok(installed);
@@ -128,6 +143,35 @@ pub(crate) fn ensure(workspace: &Workspace, target: Target) -> Result<Toolchain>
     }
     let libc = target.has_libc().then_some(libc);
     Ok(Toolchain { standard_library: StandardLibrary::FromSource, libc, ..installed })
+}
+
+/// Makes sure that the core can be built with a standard library made for size, installing what is
+/// missing.
+pub(crate) fn small(workspace: &Workspace) -> Result<Toolchain> {
+    let rust = Rust::locate()?;
+    let target = Target::Unknown;
+    if !rust.has_source() {
+        eprintln!("setup: the standard library's source is not here; asking rustup for it");
+        match process::output(Command::new("rustup").args(["component", "add", "rust-src"])) {
+            Ok(_) if rust.has_source() => {}
+            outcome => {
+                match outcome {
+                    Ok(_) => eprintln!("setup: rustup installed it for another toolchain than rustc's"),
+                    Err(error) => eprintln!("setup: rustup cannot: {}", first_line(&error)),
+                }
+                debian::install_source(&rust, &workspace.target.join("xtask/debian"))
+                    .with_context(|| missing(&rust, target.triple()))?;
+            }
+        }
+    }
+    Ok(Toolchain { target, renamed: renamed(), standard_library: StandardLibrary::Small, libc: None })
+}
+
+/// Directories that what is built would name. The workspace's own files are named as they stand in it.
+fn renamed() -> Vec<(PathBuf, &'static str)> {
+    let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let cargo_home = cargo_home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    cargo_home.map(|home| (home.join("registry/src"), "crates")).into_iter().collect()
 }
 
 /// Unpacks the Debian package `package` for `program` in it, installing nothing, and gives the directory
