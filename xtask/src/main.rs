@@ -75,8 +75,6 @@ enum Artefact {
     Npm,
     /// The core as a WebAssembly module, for the tests
     Guest,
-    /// The same module made as small as the one of the npm package
-    Small,
 }
 
 fn main() -> ExitCode {
@@ -106,9 +104,6 @@ fn perform(task: &Task) -> Result<()> {
             }
             if matches!(artefact, None | Some(Artefact::Guest)) {
                 println!("{}", artefacts::guest(&workspace)?.display());
-            }
-            if matches!(artefact, Some(Artefact::Small)) {
-                println!("{}", web::module(&workspace, "tidegate-guest")?.display());
             }
             Ok(())
         }
