@@ -97,7 +97,7 @@ export function diff(before, after) {
   return call(() => glue.diff(put(0, before, BULK_BYTES), put(1, after, BULK_BYTES)));
 }
 
-// The array that NDJSON is, as bytes.
+// The body of a bulk request: what is NDJSON becomes an array.
 export function bulkBody(text) {
   return call(() => glue.bulk_body(put(0, text, ITEMS_BYTES)));
 }

@@ -11,8 +11,9 @@ use serde::Serialize;
 use tidegate_core::diff::differing_fields;
 use tidegate_core::document::Document;
 use tidegate_core::{
-    BulkReport, CheckOptions, CompareReport, Digest, Manifest, PayloadReport, PlannedReport, PreparedSchema,
-    Rejection, RejectionReport, SchemaReport, StreamCheck, StreamReport, array_of_lines, read_manifest,
+    BulkReport, CheckOptions, CompareReport, Digest, Form, Manifest, PayloadReport, PlannedReport,
+    PreparedSchema, Rejection, RejectionReport, SchemaReport, StreamCheck, StreamReport, array_of_lines,
+    read_manifest,
 };
 use wasm_bindgen::prelude::*;
 
@@ -141,14 +142,17 @@ impl Stream {
     }
 }
 
-/// The array that the NDJSON in the first room is.
+/// The body of a bulk request for the array or NDJSON in the first room.
 ///
 /// # Errors
 ///
 /// The report of a line that cannot be read.
 #[wasm_bindgen]
 pub fn bulk_body(len: usize) -> Result<Vec<u8>, String> {
-    with(len, |lines| array_of_lines(lines).map_err(|rejection| json(&RejectionReport::from(rejection))))
+    with(len, |items| match Form::of(items) {
+        Form::Array => Ok(items.to_vec()),
+        Form::Lines => array_of_lines(items).map_err(|rejection| json(&RejectionReport::from(rejection))),
+    })
 }
 
 /// The digest of the text in the first room.
