@@ -143,8 +143,7 @@ function readable(work) {
 }
 
 export function notAManifest(refusal) {
-  const { pointer, detail } = JSON.parse(refusal);
-  return new TypeError(`this is no manifest: ${pointer}: ${detail}`);
+  return new TypeError(JSON.parse(refusal).detail);
 }
 
 // What the core refuses, it refuses with a text, from which an error is made.
