@@ -33,10 +33,15 @@ function one({ core, prepared, problemOf }, { op, payload, before, after, manife
       case "planned":
         return prepared().schema.plan(bytes(manifest), bytes(payload), showValues === true);
       case "plan": {
-        const { valid, side, ...plan } = JSON.parse(
-          prepared().schema.compare(bytes(before), bytes(after), showValues === true),
-        );
-        return JSON.stringify(valid ? plan : { valid, ...problemOf(plan) });
+        // Of two arrays; a comparison takes NDJSON as well.
+        for (const items of [before, after]) {
+          const report = refused(prepared().schema.checkBulk(bytes(items), showValues === true, true));
+          if (report.startsWith('{"valid":false')) {
+            return report;
+          }
+        }
+        const compared = prepared().schema.compare(bytes(before), bytes(after), showValues === true);
+        return compared.replace('{"valid":true,', "{");
       }
       case "compare":
         return prepared().schema.compare(bytes(before), bytes(after), showValues === true);
