@@ -42,7 +42,7 @@ for (let file = named.pop(); file !== undefined; file = named.pop()) {
   reached.add(file);
   if (!/\.(js|d\.ts)$/.test(file)) continue;
   const text = await readFile(join(home, file), "utf8");
-  for (const [, path] of text.matchAll(/(?:\bfrom |\bimport |\brequire\(|\bURL\()"(\.[^"]+)"/g)) {
+  for (const [, path] of text.matchAll(/(?:\bfrom ?|\bimport ?|\brequire\(|\bURL\()"(\.[^"]+)"/g)) {
     named.push(join(file, "..", file.endsWith(".ts") ? path.replace(/\.js$/, ".d.ts") : path));
   }
 }
