@@ -10,7 +10,7 @@ import { Client, ConnectionError, ProblemError } from "../js/client.js";
 import { TidegateError } from "../js/errors.js";
 
 const KEY = "tgk_0123456789abcdef";
-const limit = { timeout: 10_000 };
+const limit = { timeout: 60_000 };
 
 /** What came in, in order. */
 let requests = [];
