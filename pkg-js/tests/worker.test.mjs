@@ -17,7 +17,7 @@ import { serve } from "../js/worker-thread-core.js";
 import * as fake from "./fake-module.mjs";
 
 const MIB = 1024 * 1024;
-const limit = { timeout: 20_000 };
+const limit = { timeout: 60_000 };
 const encode = (text) => new TextEncoder().encode(text);
 const lines = (count, line = "x") => `${line}\n`.repeat(count);
 
