@@ -30,7 +30,8 @@ export async function serveFiles(directory) {
 
 /** A Tidegate that knows its part by heart: it answers with what it was asked. */
 export async function serveFake() {
-  let failures = 0;
+  // How often each unsteady table was asked for: several projects ask at the same time.
+  const asked = new Map();
   return listening(async (request, response) => {
     const { pathname, search } = new URL(request.url, "http://localhost");
     const body = await text(request);
@@ -43,7 +44,8 @@ export async function serveFake() {
     const problem = (status, code) =>
       answer(status, { type: `urn:tidegate:problem:${code}`, code, title: code, status, detail: code });
 
-    const route = `${request.method} ${pathname.replace(/^.*\/custom-data\//, "")}`;
+    const asks = `${request.method} ${pathname.replace(/^.*\/custom-data\//, "")}`;
+    const route = asks.replace(/unsteady-.*/, "unsteady");
     if (request.method === "OPTIONS") {
       response.setHeader("Access-Control-Allow-Headers", "X-Ingest-Key, Content-Type");
       response.setHeader("Access-Control-Allow-Methods", "GET, POST, DELETE");
@@ -54,12 +56,11 @@ export async function serveFake() {
       response.writeHead(302, { Location: "/elsewhere" }).end();
     } else if (route.startsWith("GET manifest/")) {
       answer(200, { items: { 2: "0".repeat(64), 9: "1".repeat(64) } });
-    } else if (route === "POST event/unsteady" && failures < 2) {
-      failures += 1;
+    } else if (route === "POST event/unsteady" && (asked.get(asks) ?? 0) < 2) {
+      asked.set(asks, (asked.get(asks) ?? 0) + 1);
       response.setHeader("Retry-After", "0");
       problem(503, "storage-unavailable");
     } else {
-      failures = 0;
       const type = request.headers["content-type"] ?? null;
       answer(200, { route, search, type, body: body === "" ? null : JSON.parse(body) });
     }
