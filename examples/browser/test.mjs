@@ -364,7 +364,7 @@ describe("hostile input leaves the page working", limit, () => {
     await refused("", /column 1/);
     await refused(`{"a":`.repeat(40_000), /nested more than 64 levels deep/);
     await refused(" ".repeat(300_000), /256 KiB|262,144|bytes/);
-    await refused(schema.replace('"type": "number"', '"type": "nubmer"'), /#\/properties\/salary\/type/);
+    await refused(schema.replace('"type": "number"', '"type": "numbers"'), /#\/properties\/salary\/type/);
     await refused(schema.replace('"minimum": 0', '"$ref": "https://example.com/x"'), /#\/properties\/salary\/\$ref/);
     await refused(schema.replace('"minimum": 0', '"pattern": "(a+)+\\\\1"'), /#\/properties\/salary\/pattern/);
     await shoot("schema-refused");

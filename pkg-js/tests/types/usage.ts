@@ -127,7 +127,7 @@ export async function theGate(): Promise<void> {
       is<string>(violation.pointer + violation.schemaPointer + violation.keyword + violation.detail);
       is<number | undefined>(violation.item);
       // @ts-expect-error There is no such code.
-      if (violation.code === "unknown-feild") return;
+      if (violation.code === "unknown-fields") return;
     }
   }
   // Without narrowing there are the members that both have.
