@@ -6,13 +6,9 @@
 import * as glue from "./glue.js";
 import { CrashError, NotInitializedError } from "./errors.js";
 
-// Of a text that is longer than the core takes, one byte more is copied: enough to have it refused.
-const RESOURCE_BYTES = 1024 * 1024;
-const BULK_BYTES = 4 * RESOURCE_BYTES;
-const SCHEMA_BYTES = RESOURCE_BYTES / 4;
-// NDJSON has blank lines and the like, which the bulk that it becomes has not.
-const ITEMS_BYTES = 4 * BULK_BYTES;
-const MANIFEST_BYTES = 2 ** 28;
+// The most bytes that the core takes of each. Of a longer text, one byte more is copied: enough to have it
+// refused.
+let [schemaBytes, resourceBytes, itemsBytes] = [];
 
 const encoder = new TextEncoder();
 
@@ -29,6 +25,7 @@ export function isStarted() {
 export function start(module) {
   if (starts === 0) {
     glue.initSync({ module });
+    [schemaBytes, resourceBytes, itemsBytes] = glue.most_bytes();
     starts = 1;
     // So that what makes one is compiled by the time that little stack is left.
     new CrashError("");
@@ -60,7 +57,7 @@ function call(work) {
 }
 
 // Puts a text into the room of an argument, and gives its length in bytes.
-function put(argument, text, most) {
+function put(argument, text, most = Infinity) {
   if (typeof text !== "string") {
     const bytes = text.length > most ? text.subarray(0, most + 1) : text;
     const at = glue.room(argument, bytes.length) >>> 0;
@@ -90,16 +87,16 @@ function memory() {
 }
 
 export function digest(text) {
-  return call(() => glue.digest(put(0, text, BULK_BYTES)));
+  return call(() => glue.digest(put(0, text)));
 }
 
 export function diff(before, after) {
-  return call(() => glue.diff(put(0, before, BULK_BYTES), put(1, after, BULK_BYTES)));
+  return call(() => glue.diff(put(0, before), put(1, after)));
 }
 
 // The body of a bulk request: what is NDJSON becomes an array.
 export function bulkBody(text) {
-  return call(() => glue.bulk_body(put(0, text, ITEMS_BYTES)));
+  return call(() => glue.bulk_body(put(0, text, itemsBytes)));
 }
 
 export class Schema {
@@ -110,7 +107,7 @@ export class Schema {
 
   constructor(text) {
     // The caller's bytes may change.
-    this.#text = typeof text === "string" ? text : text.slice(0, SCHEMA_BYTES + 1);
+    this.#text = typeof text === "string" ? text : text.slice();
   }
 
   // Prepares it, and gives its report. Throws the report of one that cannot be used.
@@ -119,29 +116,29 @@ export class Schema {
   }
 
   valid(text) {
-    return call(() => this.#here().valid(put(0, text, RESOURCE_BYTES)));
+    return call(() => this.#here().valid(put(0, text, resourceBytes)));
   }
 
   check(text, showValues) {
-    return call(() => this.#here().check(put(0, text, RESOURCE_BYTES), showValues));
+    return call(() => this.#here().check(put(0, text, resourceBytes), showValues));
   }
 
   checkBulk(text, showValues, arrayOnly = false) {
-    return call(() => this.#here().check_bulk(put(0, text, ITEMS_BYTES), showValues, arrayOnly));
+    return call(() => this.#here().check_bulk(put(0, text, itemsBytes), showValues, arrayOnly));
   }
 
   // Throws why `manifest` is none.
   plan(manifest, text, showValues) {
     return call(() => {
       const schema = this.#here();
-      return schema.plan(put(1, manifest, MANIFEST_BYTES), put(0, text, ITEMS_BYTES), showValues);
+      return schema.plan(put(1, manifest), put(0, text, itemsBytes), showValues);
     });
   }
 
   compare(before, after, showValues) {
     return call(() => {
       const schema = this.#here();
-      return schema.compare(put(0, before, ITEMS_BYTES), put(1, after, ITEMS_BYTES), showValues);
+      return schema.compare(put(0, before, itemsBytes), put(1, after, itemsBytes), showValues);
     });
   }
 
@@ -161,7 +158,7 @@ export class Schema {
   // The schema in the module that runs.
   #here() {
     if (this.#start !== starts) {
-      this.#prepared = glue.Schema.prepare(put(0, this.#text, SCHEMA_BYTES));
+      this.#prepared = glue.Schema.prepare(put(0, this.#text, schemaBytes));
       this.#start = starts;
     }
     return this.#prepared;
@@ -183,7 +180,7 @@ export class Stream {
   }
 
   push(piece) {
-    this.#use((stream, schema) => stream.push(schema, put(0, piece, piece.length)));
+    this.#use((stream, schema) => stream.push(schema, put(0, piece)));
   }
 
   get items() {
@@ -202,7 +199,7 @@ export class Stream {
   finish(manifest) {
     return this.#use((stream, schema) => {
       this.#stream = undefined;
-      return stream.finish(schema, manifest === undefined ? undefined : put(1, manifest, MANIFEST_BYTES));
+      return stream.finish(schema, manifest === undefined ? undefined : put(1, manifest));
     });
   }
 

@@ -19,7 +19,7 @@ use wasm_bindgen::prelude::*;
 
 use room::{with, with_both};
 
-pub use room::room;
+pub use room::{most_bytes, room};
 
 /// The module's memory, in which the rooms are. Another one after the module was started anew.
 #[wasm_bindgen]

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use tidegate_core::limits;
 use wasm_bindgen::prelude::*;
 
 /// The most arguments that a call has.
@@ -23,6 +24,14 @@ pub fn room(argument: usize, len: usize) -> *mut u8 {
         }
         room.as_mut_ptr()
     })
+}
+
+/// The most bytes that a schema, a resource and the text of a bulk have. Of a longer text it takes no more than
+/// one byte beyond that to have it refused.
+#[wasm_bindgen]
+pub fn most_bytes() -> Vec<usize> {
+    // NDJSON may be longer than the bulk that it becomes.
+    vec![limits::SCHEMA_BYTES, limits::RESOURCE_BYTES, limits::LINES_BYTES]
 }
 
 /// Works with the first `len` bytes in the first room.

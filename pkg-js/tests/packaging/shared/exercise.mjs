@@ -28,6 +28,9 @@ export async function exercise(tidegate, start) {
   told.isValid = [ada, text, bytes, bad, "{"].map((payload) => gate.isValid(payload));
 
   told.digest = [digest(text), digest({ active: true, ...ada })];
+  // Neither has a limit but the core's own for texts.
+  const long = ["x".repeat(5 * 1024 * 1024)];
+  told.long = [digest(JSON.stringify(long)) === digest(long), diff(long, JSON.stringify(long)).length];
   told.undigested = await failure(tidegate, () => digest('{"a":1,"a":2}'));
   told.diff = diff(ada, { ...ada, salary: 1600, employee: { ...ada.employee, name: "Ada" } });
 
