@@ -183,7 +183,7 @@ export class Stream {
     this.#use((stream, schema) => stream.push(schema, put(0, piece)));
   }
 
-  get items() {
+  get itemCount() {
     return this.#use((stream) => stream.items());
   }
 

@@ -3,34 +3,12 @@
 import { Stream } from "./core.js";
 import { SCHEMA, notAManifest, refusing } from "./gate.js";
 
-export class FileCheck {
-  #stream;
-
+export class FileCheck extends Stream {
   constructor(gate, options) {
-    this.#stream = new Stream(gate[SCHEMA](), options?.showValues === true);
-  }
-
-  push(bytes) {
-    this.#stream.push(bytes);
-  }
-
-  get itemCount() {
-    return this.#stream.items;
-  }
-
-  get invalidItems() {
-    return this.#stream.invalidItems;
-  }
-
-  get isOver() {
-    return this.#stream.isOver;
+    super(gate[SCHEMA](), options?.showValues === true);
   }
 
   finish(manifest) {
-    return JSON.parse(refusing(notAManifest, () => this.#stream.finish(manifest)));
-  }
-
-  free() {
-    this.#stream.free();
+    return JSON.parse(refusing(notAManifest, () => super.finish(manifest)));
   }
 }

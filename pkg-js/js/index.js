@@ -2,8 +2,7 @@
 
 import { load } from "./load.js";
 
-export * from "./errors.js";
-export * from "./gate.js";
+export * from "./public.js";
 
 export function init(source) {
   // Written so that bundlers see it.

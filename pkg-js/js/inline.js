@@ -3,8 +3,7 @@
 import { gzipped } from "./inline-wasm.js";
 import { load } from "./load.js";
 
-export * from "./errors.js";
-export * from "./gate.js";
+export * from "./public.js";
 
 export function init(source) {
   return load(source ?? gunzip(gzipped));

@@ -6,8 +6,7 @@ import { isStarted, start } from "./core.js";
 import * as gate from "./gate.js";
 import { load } from "./load.js";
 
-export * from "./errors.js";
-export { Gate } from "./gate.js";
+export * from "./public.js";
 
 const place = new URL("./tidegate.wasm", import.meta.url);
 

@@ -27,6 +27,23 @@ for (const entry of Object.keys(manifest.exports)) {
   for (const resolve of [import.meta.resolve, require.resolve]) assert.ok(resolve(join(manifest.name, entry)));
 }
 
+// Whoever imports an entry sees what its types declare, and nothing that is the package's own.
+const gate = ["CrashError", "Gate", "NotInitializedError", "SchemaError", "TidegateError", "UnreadableError"];
+const offered = {
+  "node.js": [...gate, "diff", "digest", "init", "prepare"],
+  "index.js": [...gate, "diff", "digest", "init", "prepare"],
+  "inline.js": [...gate, "diff", "digest", "init", "prepare"],
+  "client.js": ["Client", "ConnectionError", "ProblemError"],
+  "worker.js": ["GateWorker"],
+  "worker-node.js": ["GateWorker"],
+};
+for (const [file, names] of Object.entries(offered)) {
+  assert.deepEqual(Object.keys(await import(`./${home}/dist/${file}`)), names, file);
+}
+for (const file of ["node.js", "inline.js", "client.js", "worker-node.js"]) {
+  assert.deepEqual(Object.keys(require(`./${home}/dist/cjs/${file}`)).sort(), offered[file], file);
+}
+
 // Types come before what they are the types of, or TypeScript does not find them.
 (function typesFirst(value) {
   if (typeof value === "string") return;
