@@ -30,6 +30,16 @@ pub(crate) fn module(workspace: &Workspace, target: Target, package: &str, profi
     let mut command = workspace.cargo(["build", "--profile", profile, "--package", package]);
     toolchain::ensure(workspace, target)?.apply(&mut command);
     process::run(&mut command)?;
+    built_module(workspace, target, package, profile)
+}
+
+/// The path of a package's module that was built by a profile.
+pub(crate) fn built_module(
+    workspace: &Workspace,
+    target: Target,
+    package: &str,
+    profile: &str,
+) -> Result<PathBuf> {
     let name = format!("{}.wasm", package.replace('-', "_"));
     existing(workspace.target.join(target.triple()).join(profile).join(name))
 }

@@ -45,40 +45,43 @@ pub(crate) fn shipped(workspace: &Workspace) -> Result<PathBuf> {
 /// Puts the optimised form of the component `built` at `place`, unless it is there already.
 fn optimised(workspace: &Workspace, built: &Path, place: &Path) -> Result<()> {
     let scratch = workspace.target.join("xtask/component");
-    fs::create_dir_all(&scratch)?;
-    let component = fs::read(built).with_context(|| format!("`{}`", built.display()))?;
-    let made_from = scratch.join("made-from.wasm");
-    if is_made_from(place, &made_from, &component) {
-        return Ok(());
-    }
-    let small = with_modules(&component, |number, module| optimise(workspace, &scratch, number, module))?;
-    println!("component: {} bytes, {} before wasm-opt", small.len(), component.len());
-    ensure!(
-        small.len() <= MOST_BYTES,
-        "the component has {} bytes, and {MOST_BYTES} are the most that it may have",
-        small.len()
-    );
-    fs::write(place, small)?;
-    Ok(fs::write(made_from, component)?)
+    made(place, &scratch, built, |component| {
+        let small = with_modules(component, |number, module| optimise(workspace, &scratch, number, module))?;
+        println!("component: {} bytes, {} before wasm-opt", small.len(), component.len());
+        ensure!(
+            small.len() <= MOST_BYTES,
+            "the component has {} bytes, and {MOST_BYTES} are the most that it may have",
+            small.len()
+        );
+        Ok(small)
+    })
 }
 
 /// Builds the guest module as the component's modules are built and optimised, and gives its path.
 pub(crate) fn optimised_guest(workspace: &Workspace) -> Result<PathBuf> {
     let built = artefacts::guest_as(workspace, "component")?;
     let scratch = workspace.target.join("xtask/guest");
-    fs::create_dir_all(&scratch)?;
-    let (module, made_from) = (fs::read(built)?, scratch.join("made-from.wasm"));
     let place = scratch.join("tidegate.wasm");
-    if !is_made_from(&place, &made_from, &module) {
-        fs::write(&place, optimise(workspace, &scratch, 0, &module)?)?;
-        fs::write(made_from, module)?;
-    }
+    made(&place, &scratch, &built, |module| optimise(workspace, &scratch, 0, module))?;
     Ok(place)
 }
 
-/// Whether what is at `place` was made from this. Optimising takes half a minute.
-pub(crate) fn is_made_from(place: &Path, made_from: &Path, source: &[u8]) -> bool {
-    place.is_file() && fs::read(made_from).is_ok_and(|before| before == source)
+/// Puts at `place` what `make` makes of the file `built`, unless what is there was made from the same:
+/// optimising takes half a minute. What it was made from is kept in the directory `scratch`.
+pub(crate) fn made(
+    place: &Path,
+    scratch: &Path,
+    built: &Path,
+    make: impl FnOnce(&[u8]) -> Result<Vec<u8>>,
+) -> Result<()> {
+    fs::create_dir_all(scratch)?;
+    let source = fs::read(built).with_context(|| format!("`{}`", built.display()))?;
+    let made_from = scratch.join("made-from.wasm");
+    if place.is_file() && fs::read(&made_from).is_ok_and(|before| before == source) {
+        return Ok(());
+    }
+    fs::write(place, make(&source)?)?;
+    Ok(fs::write(made_from, source)?)
 }
 
 /// The component with each of its own modules replaced by what `change` makes of it.

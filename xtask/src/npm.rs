@@ -13,15 +13,11 @@ use crate::{component, process, tools, web};
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     let built = web::build(workspace, "tidegate-js")?;
     let scratch = workspace.target.join("xtask/npm");
-    fs::create_dir_all(&scratch)?;
-    let (bound, made_from) = (scratch.join("glue_bg.wasm"), scratch.join("made-from.wasm"));
-    let module = fs::read(&built)?;
-    if !component::is_made_from(&bound, &made_from, &module) {
+    component::made(&scratch.join("tidegate.wasm"), &scratch, &built, |_| {
         let mut bindgen = workspace.cargo(["run", "--quiet", "--package", "tidegate-bindgen"]);
         process::run(bindgen.arg("--").arg(&built).arg(&scratch))?;
-        fs::write(&made_from, module)?;
-    }
-    web::optimise(workspace, &bound, &scratch.join("tidegate.wasm"))?;
+        web::optimise(workspace, &scratch, &fs::read(scratch.join("glue_bg.wasm"))?)
+    })?;
     let package = workspace.root.join("pkg-js");
     tools::npm_packages(&package)?;
     process::run(Command::new("node").arg(package.join("build.mjs")).arg(&scratch))?;

@@ -15,7 +15,8 @@ const MOST_BYTES: usize = 500_000;
 
 /// Builds a package's module and gives its path as rustc left it.
 pub(crate) fn build(workspace: &Workspace, package: &str) -> Result<PathBuf> {
-    let scratch = scratch(workspace)?;
+    let scratch = workspace.target.join("xtask/web");
+    fs::create_dir_all(&scratch)?;
     // The edited crates come from elsewhere than the lock file says, so cargo writes another.
     let lock = scratch.join("Cargo.lock");
     fs::copy(workspace.root.join("Cargo.lock"), &lock)?;
@@ -31,30 +32,25 @@ pub(crate) fn build(workspace: &Workspace, package: &str) -> Result<PathBuf> {
     command.args(["-Z", "lockfile-path"]);
     toolchain::small(workspace)?.apply(&mut command);
     process::run(&mut command)?;
-    let name = format!("{}.wasm", package.replace('-', "_"));
-    let target = toolchain::Target::Web.triple();
-    artefacts::existing(workspace.target.join(target).join("web").join(name))
+    artefacts::built_module(workspace, toolchain::Target::Web, package, "web")
 }
 
-/// Puts the optimised form of the module `built` at `place`, unless it is there already, and refuses one
-/// that is too large.
-pub(crate) fn optimise(workspace: &Workspace, built: &Path, place: &Path) -> Result<()> {
-    let scratch = scratch(workspace)?;
-    let module = fs::read(built).with_context(|| format!("`{}`", built.display()))?;
-    let mut made_from = place.as_os_str().to_owned();
-    made_from.push(".made-from");
-    let made_from = scratch.join(Path::new(&made_from).file_name().context("a module has a name")?);
-    if !component::is_made_from(place, &made_from, &module) {
-        fs::write(place, component::optimise(workspace, &scratch, 0, &module)?)?;
-        fs::write(made_from, &module)?;
-    }
-    let (bytes, compressed) = (fs::metadata(place)?.len(), compressed(place)?);
-    println!("module: {compressed} bytes as brotli, {bytes} without, {} before wasm-opt", module.len());
+/// What `wasm-opt` makes of a module, if that is not too large.
+pub(crate) fn optimise(workspace: &Workspace, scratch: &Path, module: &[u8]) -> Result<Vec<u8>> {
+    let small = component::optimise(workspace, scratch, 0, module)?;
+    let file = scratch.join("small.wasm");
+    fs::write(&file, &small)?;
+    let compressed = compressed(&file)?;
+    println!(
+        "module: {compressed} bytes as brotli, {} without, {} before wasm-opt",
+        small.len(),
+        module.len()
+    );
     ensure!(
         compressed <= MOST_BYTES,
         "the module has {compressed} bytes as brotli, and {MOST_BYTES} are the most that it may have"
     );
-    Ok(())
+    Ok(small)
 }
 
 /// How many bytes brotli makes of a file, at its best.
@@ -71,10 +67,4 @@ fn compressed(file: &Path) -> Result<usize> {
     ";
     let text = process::text(Command::new("node").args(["-e", PROGRAM]).arg(file))?;
     text.trim().parse().context("node prints a number")
-}
-
-fn scratch(workspace: &Workspace) -> Result<PathBuf> {
-    let scratch = workspace.target.join("xtask/web");
-    fs::create_dir_all(&scratch)?;
-    Ok(scratch)
 }
