@@ -389,6 +389,10 @@ pub(crate) mod tests {
             for item in text.trim_matches(['[', ']']).split("},").map(|item| format!("{}}}", item.trim_end_matches('}'))) {
                 prop_assert_eq!(quick.check(item.as_bytes(), options), plain.check(item.as_bytes(), options));
                 prop_assert_eq!(quick.validate(item.as_bytes(), options), plain.validate(item.as_bytes(), options));
+                for schema in [&quick, &plain] {
+                    let passes = schema.validate(item.as_bytes(), options).is_ok();
+                    prop_assert_eq!(schema.is_valid(item.as_bytes()), passes);
+                }
             }
         }
 

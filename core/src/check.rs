@@ -181,7 +181,7 @@ impl PreparedSchema {
     ///
     /// Why it does not pass, with every violation up to [`limits::VIOLATIONS`].
     pub fn check<'p>(&self, payload: &'p [u8], options: CheckOptions) -> Result<Checked<'p>, Rejection> {
-        self.pass(payload, options, Acceptor::encodes, |document, id, digest| Checked {
+        self.pass(payload, Some(options), Acceptor::encodes, |document, id, digest| Checked {
             id,
             name: self.display_name(document),
             important_fields: self.important_fields(document),
@@ -199,7 +199,7 @@ impl PreparedSchema {
         payload: &'p [u8],
         options: CheckOptions,
     ) -> Result<CheckedItem<'p>, Rejection> {
-        self.pass(payload, options, Acceptor::encodes, |document, id, digest| CheckedItem {
+        self.pass(payload, Some(options), Acceptor::encodes, |document, id, digest| CheckedItem {
             id,
             name: self.display_name(document),
             digest: digest(),
@@ -214,13 +214,20 @@ impl PreparedSchema {
     ///
     /// As [`check`](Self::check).
     pub fn validate(&self, payload: &[u8], options: CheckOptions) -> Result<(), Rejection> {
-        self.pass(payload, options, Acceptor::judges, |_, _, _| ())
+        self.pass(payload, Some(options), Acceptor::judges, |_, _, _| ())
     }
 
+    /// Whether one resource passes. One that does not is refused without its faults being looked for,
+    /// which [`validate`](Self::validate) does.
+    pub fn is_valid(&self, payload: &[u8]) -> bool {
+        self.pass(payload, None, Acceptor::judges, |_, _, _| ()).is_ok()
+    }
+
+    /// Checks one resource; without options, the faults of one that does not pass stay unnamed.
     fn pass<'p, T>(
         &self,
         payload: &'p [u8],
-        options: CheckOptions,
+        options: Option<CheckOptions>,
         walk: Walk,
         read: impl Fn(&Document<'p>, Cow<'p, str>, &dyn Fn() -> Digest) -> T,
     ) -> Result<T, Rejection> {
@@ -238,9 +245,13 @@ impl PreparedSchema {
             if !sorted {
                 *document = Document::parse(payload)?;
             }
-            match self.judge(document, sorted) {
+            match self.judge(document, sorted && options.is_some()) {
                 Ok(id) => Ok(read(document, id, &|| Digest::of(document.root()))),
-                Err(refused) => Err(Rejection::Invalid(self.violations(document, refused, options, None))),
+                Err(refused) => {
+                    Err(Rejection::Invalid(options.map_or_else(Violations::default, |options| {
+                        self.violations(document, refused, options, None)
+                    })))
+                }
             }
         })
     }

@@ -57,7 +57,7 @@ impl Schema {
 
     /// Whether the resource in the first room passes.
     pub fn valid(&self, len: usize) -> bool {
-        with(len, |payload| self.prepared.validate(payload, CheckOptions::default()).is_ok())
+        with(len, |payload| self.prepared.is_valid(payload))
     }
 
     /// The report of the resource in the first room.
