@@ -8,6 +8,7 @@ import { inspect } from "node:util";
 
 import { Client, ConnectionError, ProblemError } from "../js/client.js";
 import { TidegateError } from "../js/errors.js";
+import { failure } from "./failure.mjs";
 
 const KEY = "tgk_0123456789abcdef";
 const limit = { timeout: 60_000 };
@@ -58,16 +59,6 @@ beforeEach(() => {
 });
 
 const client = (options = {}) => new Client({ url, key: KEY, retries: 2, maxRetryDelay: 1500, ...options });
-
-/** What a promise is rejected with. */
-const failure = async (promise) => {
-  try {
-    await promise;
-  } catch (error) {
-    return error;
-  }
-  assert.fail("it should have been rejected");
-};
 
 /** A gate that says what it is told to, and remembers what it was asked. */
 function fakeGate(verdict = { valid: true }) {

@@ -15,6 +15,7 @@ import { CrashError, SchemaError, TidegateError, UnreadableError } from "../js/e
 import { gateWorker } from "../js/worker-core.js";
 import { serve } from "../js/worker-thread-core.js";
 import * as fake from "./fake-module.mjs";
+import { failure } from "./failure.mjs";
 
 const MIB = 1024 * 1024;
 const limit = { timeout: 60_000 };
@@ -49,16 +50,6 @@ function nearby() {
 
 const NearbyWorker = gateWorker(nearby);
 const ThreadWorker = gateWorker(() => new Worker(new URL("./fake-thread.mjs", import.meta.url)));
-
-/** What a promise is rejected with. */
-const failure = async (promise) => {
-  try {
-    await promise;
-  } catch (error) {
-    return error;
-  }
-  assert.fail("it should have been rejected");
-};
 
 /** Waits for what happens soon; the test's own time limit bounds it. */
 const until = async (happened) => {
