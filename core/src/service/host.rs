@@ -59,16 +59,54 @@ impl SqlError {
             Self::Unavailable(message)
         }
     }
+
+    /// Tells the two apart by PostgreSQL's own code (`SQLSTATE`), which stands in the text.
+    ///
+    /// A violated constraint (class 23) is a refusal. So is a transaction that lost against another
+    /// one (class 40): the store plans again, as it does for whatever has become stale.
+    ///
+    /// ```
+    /// use tidegate_core::service::SqlError;
+    /// let refused = SqlError::from_postgres("23505", "duplicate key");
+    /// assert_eq!(refused, SqlError::Refused("23505: duplicate key".to_owned()));
+    /// let lost = SqlError::from_postgres("40001", "could not serialize access");
+    /// assert!(matches!(lost, SqlError::Refused(_)));
+    /// let stopping = SqlError::from_postgres("57P01", "terminating connection");
+    /// assert!(matches!(stopping, SqlError::Unavailable(_)));
+    /// ```
+    pub fn from_postgres(code: &str, message: &str) -> Self {
+        match code.get(..2) {
+            Some("23") => Self::Refused(format!("{code}: {message}")),
+            Some("40") => Self::Refused(format!("tidegate:stale: {code}: {message}")),
+            _ => Self::Unavailable(format!("{code}: {message}")),
+        }
+    }
+}
+
+/// The SQL that a database speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// SQLite's and libSQL's. Parameters are numbered `?1`, `?2`, …
+    #[default]
+    Sqlite,
+    /// PostgreSQL's. Parameters are numbered `$1`, `$2`, …; each is of the type `text` or `bigint`,
+    /// as the statement says, and so is each column of a row.
+    Postgres,
 }
 
 /// Statements in, rows out.
 ///
 /// Each call is one statement and atomic by itself; two calls may run on different connections,
-/// so no statement depends on a connection's state. Parameters are numbered `?1`, `?2`, …
+/// so no statement depends on a connection's state.
 ///
 /// After an `Ok` from [`write`](Self::write) the change survives a crash of the process and of
 /// the machine.
 pub trait Sql {
+    /// What the statements are to be written in.
+    fn dialect(&self) -> Dialect {
+        Dialect::default()
+    }
+
     /// Runs a statement that changes nothing, on one consistent snapshot.
     fn read(
         &self,

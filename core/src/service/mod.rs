@@ -36,7 +36,9 @@ use bytes::Bytes;
 use self::answer::Answer;
 use self::cache::SchemaCache;
 use self::failure::{Failure, Handled};
-pub use self::host::{Body, BodyError, Clock, Configuration, Randomness, Row, Sql, SqlError, SqlValue};
+pub use self::host::{
+    Body, BodyError, Clock, Configuration, Dialect, Randomness, Row, Sql, SqlError, SqlValue,
+};
 use self::json::Object;
 pub use self::manage::Demo;
 pub use self::origin::{AllowedOrigins, CrossOrigin, OriginError};

@@ -8,7 +8,7 @@ mod ingest;
 mod manage;
 mod sqlite;
 
-use super::host::{Row, Sql, SqlError, SqlValue};
+use super::host::{Dialect, Row, Sql, SqlError, SqlValue};
 
 pub(super) use changes::{
     ChangeFilter, Provenance, ResourceFilter, ScopeFilter, StoredChange, StoredResource,
@@ -147,23 +147,17 @@ pub(super) struct Store<S> {
     dialect: Dialect,
 }
 
-/// The dialects there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialect {
-    Sqlite,
-}
-
 impl Dialect {
     fn statements(self) -> &'static Statements {
         match self {
-            Self::Sqlite => &sqlite::STATEMENTS,
+            Self::Sqlite | Self::Postgres => &sqlite::STATEMENTS,
         }
     }
 }
 
 impl<S: Sql> Store<S> {
     pub(super) fn new(sql: S) -> Self {
-        Self { sql, dialect: Dialect::Sqlite }
+        Self { dialect: sql.dialect(), sql }
     }
 
     fn statements(&self) -> &'static Statements {
