@@ -6,10 +6,12 @@ use http::{StatusCode, header};
 use super::answer::Answer;
 use super::failure::{Failure, Handled};
 use super::host::{Body, Clock, Configuration, Randomness, Sql};
-use super::json::{Object, array};
+use super::json::Object;
 use super::request::{Parameters, read_body, require_json};
 use super::route::Action;
-use super::store::{Admission, Commit, Expected, RefusalKind, Scope, StoreError, Table};
+use super::store::{
+    Admission, After, Commit, CommittedChange, Expected, RefusalKind, Scope, StoreError, Table,
+};
 use super::{RequestFacts, Secret, Service, entity_tag};
 use crate::check::{CheckOptions, CheckedItem};
 use crate::diff::differing_fields;
@@ -413,6 +415,7 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
         items: &[CheckedItem<'_>],
         planned: &Planned,
     ) -> Result<(), StoreError> {
+        let changes = committed_changes(payload, items, planned);
         let outcome = self
             .store
             .commit(Commit {
@@ -426,7 +429,7 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
                 now: self.clock.now_unix_millis(),
                 event: request.event.as_deref(),
                 actor: request.actor.as_deref(),
-                plan: plan_text(payload, items, planned),
+                changes: &changes,
             })
             .await;
         match outcome {
@@ -489,26 +492,30 @@ fn fields(before: &[u8], after: &[u8]) -> Vec<String> {
 }
 
 /// The plan as the commit takes it.
-fn plan_text(payload: &[u8], items: &[CheckedItem<'_>], planned: &Planned) -> String {
-    array(planned.plan.changes.iter().enumerate().map(|(at, change)| {
-        let mut text = Object::new().with("t", change.change.as_str()).with("i", &change.id);
-        if let Some(Some(base)) = planned.bases.get(at) {
-            text = text.with("b", base);
-        }
-        if let Some(item) = change.item.and_then(|item| items.get(item)) {
+fn committed_changes<'a>(
+    payload: &[u8],
+    items: &'a [CheckedItem<'_>],
+    planned: &'a Planned,
+) -> Vec<CommittedChange<'a>> {
+    let changes = planned.plan.changes.iter().enumerate();
+    let changes = changes.map(|(at, change)| CommittedChange {
+        change: change.change,
+        id: &change.id,
+        base: planned.bases.get(at).copied().flatten(),
+        fields: planned.fields.get(at).map(Vec::as_slice).unwrap_or_default(),
+        after: change.item.and_then(|item| items.get(item)).map(|item| {
             let source = payload.get(item.range.clone()).unwrap_or_default();
-            // What was checked a moment ago parses.
-            let compact =
-                Document::parse(source).map(|document| document.root().to_text()).unwrap_or_default();
-            text = text
-                .with("d", &item.digest)
-                .with("n", &item.name)
-                .with("s", &compact.len())
-                .with("p", &compact);
-        }
-        let fields = planned.fields.get(at).map(Vec::as_slice).unwrap_or_default();
-        text.with("f", fields).finish()
-    }))
+            After {
+                digest: item.digest,
+                name: item.name.as_deref(),
+                // What was checked a moment ago parses.
+                payload: Document::parse(source)
+                    .map(|document| document.root().to_text())
+                    .unwrap_or_default(),
+            }
+        }),
+    });
+    changes.collect()
 }
 
 fn manifest_text(manifest: &Manifest) -> String {

@@ -4,8 +4,8 @@
 //! that fits. They are plain SQL that both dialects share. A subquery names its columns: what a `*`
 //! would call them depends on settings of the connection.
 
-use super::{Columns, PAGE_BYTES, Page, Store, Stored, count, parameters};
-use crate::service::host::{Row, Sql, SqlValue};
+use super::{Columns, PAGE_BYTES, Page, Store, Stored, count, parameters, postgres};
+use crate::service::host::{Dialect, Row, Sql, SqlValue};
 
 /// Which scopes, and which id in them.
 #[derive(Debug, Default, Clone)]
@@ -109,6 +109,7 @@ pub(in crate::service) struct StoredChange {
 /// A statement's text with its parameters.
 #[derive(Default)]
 struct Query {
+    dialect: Dialect,
     conditions: String,
     parameters: Vec<SqlValue>,
 }
@@ -116,8 +117,31 @@ struct Query {
 impl Query {
     /// Adds a parameter, and gives the text that stands for it.
     fn bind(&mut self, value: impl Into<SqlValue>) -> String {
-        self.parameters.push(value.into());
-        format!("?{}", self.parameters.len())
+        let value = value.into();
+        let number = self.parameters.len() + 1;
+        let text = match (self.dialect, &value) {
+            (Dialect::Sqlite, _) => format!("?{number}"),
+            (Dialect::Postgres, SqlValue::Integer(_)) => format!("${number}::bigint"),
+            (Dialect::Postgres, _) => format!("${number}::text"),
+        };
+        self.parameters.push(value);
+        text
+    }
+
+    /// The column of a resource's id, as it is told.
+    fn id_of(&self, table: &str) -> String {
+        match self.dialect {
+            Dialect::Sqlite => format!("{table}.resource_id"),
+            Dialect::Postgres => format!("coalesce({table}.long_id, {table}.resource_id)"),
+        }
+    }
+
+    /// The statement as the dialect wants it.
+    fn statement(&self, text: String) -> String {
+        match self.dialect {
+            Dialect::Sqlite => text,
+            Dialect::Postgres => postgres::qualified(&text),
+        }
     }
 
     fn and(&mut self, condition: &str) {
@@ -144,7 +168,7 @@ impl Query {
             self.and(&format!("s.group_key = {bound}"));
         }
         if let Some(value) = filter.id.as_deref() {
-            let bound = self.bind(value);
+            let bound = self.bind(self.dialect.key(value).into_owned());
             self.and(&format!("{id} = {bound}"));
         }
     }
@@ -173,10 +197,10 @@ impl<S: Sql> Store<S> {
         filter: &ResourceFilter,
         limit: usize,
     ) -> Stored<Page<StoredResource>> {
-        let mut query = Query::default();
+        let mut query = Query { dialect: self.dialect, ..Query::default() };
         query.filter(&filter.scopes, "r.resource_id");
         if let Some((scope, id)) = &filter.after {
-            let (scope, id) = (query.bind(*scope), query.bind(id.as_str()));
+            let (scope, id) = (query.bind(*scope), query.bind(self.dialect.key(id).into_owned()));
             query.and(&format!("(r.scope, r.resource_id) > ({scope}, {id})"));
         }
         let from = match filter.cut {
@@ -194,12 +218,11 @@ impl<S: Sql> Store<S> {
                     .to_owned()
             }
         };
-        query.parameters.push(count(limit + 1));
-        let bound = format!("?{}", query.parameters.len());
+        let bound = query.bind(count(limit + 1));
         let bytes = query.bind(PAGE_BYTES);
-        let provenance = Provenance::COLUMNS;
+        let (id, provenance) = (query.id_of("c"), Provenance::COLUMNS);
         let statement = format!(
-            "SELECT page.total, page.scope, page.resource_id, c.payload, c.name, c.digest, c.schema_version,
+            "SELECT page.total, page.scope, {id}, c.payload, c.name, c.digest, c.schema_version,
                 {provenance}
             FROM (
                 SELECT scope, resource_id, change_seq, count(*) OVER () AS total,
@@ -215,7 +238,7 @@ impl<S: Sql> Store<S> {
             ORDER BY page.scope, page.resource_id",
             query.conditions
         );
-        let rows = self.read(&statement, query.parameters).await?;
+        let rows = self.read(&query.statement(statement), query.parameters).await?;
         Ok(cut_page(&rows, limit, |columns| StoredResource {
             scope: columns.integer(),
             id: columns.text(),
@@ -233,7 +256,7 @@ impl<S: Sql> Store<S> {
         filter: &ChangeFilter,
         limit: usize,
     ) -> Stored<Page<StoredChange>> {
-        let mut query = Query::default();
+        let mut query = Query { dialect: self.dialect, ..Query::default() };
         query.filter(&filter.scopes, "c.resource_id");
         if let Some(change) = filter.change {
             let bound = query.bind(change);
@@ -247,13 +270,12 @@ impl<S: Sql> Store<S> {
             let bound = query.bind(before);
             query.and(&format!("c.seq < {bound}"));
         }
-        query.parameters.push(count(limit + 1));
-        let bound = format!("?{}", query.parameters.len());
+        let bound = query.bind(count(limit + 1));
         let bytes = query.bind(PAGE_BYTES);
         let order = if filter.descending { "DESC" } else { "ASC" };
-        let provenance = Provenance::COLUMNS;
+        let (id, provenance) = (query.id_of("c"), Provenance::COLUMNS);
         let statement = format!(
-            "SELECT page.total, c.seq, k.id, c.seq - k.first_change, c.resource_id, c.type, c.fields, p.payload, c.payload,
+            "SELECT page.total, c.seq, k.id, c.seq - k.first_change, {id}, c.type, c.fields, p.payload, c.payload,
                 {provenance}
             FROM (
                 SELECT seq, count(*) OVER () AS total,
@@ -274,7 +296,7 @@ impl<S: Sql> Store<S> {
             ORDER BY c.seq {order}",
             query.conditions
         );
-        let rows = self.read(&statement, query.parameters).await?;
+        let rows = self.read(&query.statement(statement), query.parameters).await?;
         Ok(cut_page(&rows, limit, |columns| StoredChange {
             seq: columns.integer(),
             commit_id: columns.text(),

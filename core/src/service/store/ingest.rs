@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::{Columns, Store, StoreError, Stored, count, parameters};
 use crate::digest::Digest;
 use crate::document::Document;
-use crate::plan::Manifest;
+use crate::plan::{ChangeType, Manifest};
 use crate::service::host::{Sql, SqlValue};
+use crate::service::json::{Object, array};
 
 /// What a key opens.
 #[derive(Debug, Clone)]
@@ -69,9 +70,27 @@ pub(in crate::service) struct Commit<'a> {
     pub(in crate::service) event: Option<&'a str>,
     /// JSON text.
     pub(in crate::service) actor: Option<&'a str>,
-    /// A JSON array of changes: `t` type, `i` id, `b` change it is at, `d` digest, `n` name,
-    /// `f` fields, `p` payload, `s` its size.
-    pub(in crate::service) plan: String,
+    pub(in crate::service) changes: &'a [CommittedChange<'a>],
+}
+
+/// One change of a commit.
+#[derive(Debug)]
+pub(in crate::service) struct CommittedChange<'a> {
+    pub(in crate::service) change: ChangeType,
+    pub(in crate::service) id: &'a str,
+    /// The change that the resource is at, where the plan rests on that.
+    pub(in crate::service) base: Option<i64>,
+    pub(in crate::service) fields: &'a [String],
+    /// What the resource is afterwards, unless it is removed.
+    pub(in crate::service) after: Option<After<'a>>,
+}
+
+/// A resource as a change leaves it.
+#[derive(Debug)]
+pub(in crate::service) struct After<'a> {
+    pub(in crate::service) digest: Digest,
+    pub(in crate::service) name: Option<&'a str>,
+    pub(in crate::service) payload: String,
 }
 
 impl<S: Sql> Store<S> {
@@ -104,7 +123,7 @@ impl<S: Sql> Store<S> {
         group_key: &str,
         id: &str,
     ) -> Stored<Current> {
-        let parameters = parameters![integration, resource_name, group_key, id];
+        let parameters = parameters![integration, resource_name, group_key, &*self.dialect.key(id)];
         let rows = self.read(self.statements().current, parameters).await?;
         let Some(row) = rows.first() else { return Ok(Current::default()) };
         let mut columns = Columns::of(row);
@@ -139,9 +158,11 @@ impl<S: Sql> Store<S> {
         if scope == Scope::default() {
             return Ok(Some(manifest));
         }
+        // The last one of the page before: ids that are too long for an index come in the order of
+        // their keys.
+        let mut after = String::new();
         loop {
-            let after = manifest.last_key_value().map_or("", |(id, _)| id.as_str());
-            let parameters = parameters![scope.scope, after, count(PAGE)];
+            let parameters = parameters![scope.scope, &*self.dialect.key(&after), count(PAGE)];
             let rows = self.read(self.statements().manifest_page, parameters).await?;
             let mut columns = Columns::of(rows.first().ok_or_else(damaged)?);
             if columns.integer() != scope.revision {
@@ -152,7 +173,8 @@ impl<S: Sql> Store<S> {
             let mut digests = digests.as_bytes().chunks(2 * Digest::BYTES);
             for id in ids.root().elements() {
                 let digest = digests.next().and_then(|digest| str::from_utf8(digest).ok()?.parse().ok());
-                manifest.insert(id.string().ok_or_else(damaged)?.to_owned(), digest.ok_or_else(damaged)?);
+                after = self.extracted(id.string().ok_or_else(damaged)?);
+                manifest.insert(after.clone(), digest.ok_or_else(damaged)?);
             }
             if ids.root().len() < PAGE {
                 return Ok(Some(manifest));
@@ -165,7 +187,7 @@ impl<S: Sql> Store<S> {
         if scope == Scope::default() {
             return Ok(Manifest::new());
         }
-        let parameters = parameters![scope.scope, id_list(ids)];
+        let parameters = parameters![scope.scope, self.key_list(ids)];
         let rows = self.read(self.statements().manifest_of, parameters).await?;
         rows.iter()
             .map(|row| {
@@ -181,7 +203,7 @@ impl<S: Sql> Store<S> {
         scope: Scope,
         ids: &[&str],
     ) -> Stored<BTreeMap<String, i64>> {
-        let parameters = parameters![scope.scope, id_list(ids)];
+        let parameters = parameters![scope.scope, self.key_list(ids)];
         let rows = self.read(self.statements().sizes, parameters).await?;
         Ok(rows
             .iter()
@@ -198,7 +220,7 @@ impl<S: Sql> Store<S> {
         scope: Scope,
         ids: &[&str],
     ) -> Stored<BTreeMap<String, String>> {
-        let parameters = parameters![scope.scope, id_list(ids)];
+        let parameters = parameters![scope.scope, self.key_list(ids)];
         let rows = self.read(self.statements().payloads, parameters).await?;
         Ok(rows
             .iter()
@@ -226,14 +248,34 @@ impl<S: Sql> Store<S> {
             commit.now,
             commit.event,
             commit.actor,
-            commit.plan
+            self.plan_text(commit.changes)
         ];
         self.write(self.statements().commit_plan, parameters).await.map(|_| ())
     }
-}
 
-fn id_list(ids: &[&str]) -> String {
-    serde_json::to_string(ids).unwrap_or_default()
+    /// A JSON array of changes: `t` type, `i` key, `l` id where it is not the key, `b` change it is at,
+    /// `d` digest, `n` name, `f` fields, `p` payload, `s` its size.
+    fn plan_text(&self, changes: &[CommittedChange<'_>]) -> String {
+        array(changes.iter().map(|change| {
+            let mut text = Object::new().with("t", change.change.as_str());
+            let key = self.dialect.key(change.id);
+            text = text.with("i", &*self.embedded(&key));
+            if key != change.id {
+                text = text.with("l", &*self.embedded(change.id));
+            }
+            if let Some(base) = change.base {
+                text = text.with("b", &base);
+            }
+            if let Some(after) = &change.after {
+                text = text
+                    .with("d", &after.digest)
+                    .with("n", &after.name.map(|name| self.embedded(name)))
+                    .with("s", &after.payload.len())
+                    .with("p", &after.payload);
+            }
+            text.with("f", change.fields).finish()
+        }))
+    }
 }
 
 fn damaged() -> StoreError {

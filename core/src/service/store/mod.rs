@@ -6,14 +6,17 @@
 mod changes;
 mod ingest;
 mod manage;
+mod postgres;
 mod sqlite;
+
+use std::borrow::Cow;
 
 use super::host::{Dialect, Row, Sql, SqlError, SqlValue};
 
 pub(super) use changes::{
     ChangeFilter, Provenance, ResourceFilter, ScopeFilter, StoredChange, StoredResource,
 };
-pub(super) use ingest::{Admission, Commit, Expected, Scope, Table};
+pub(super) use ingest::{Admission, After, Commit, CommittedChange, Expected, Scope, Table};
 pub(super) use manage::{Group, Integration, Key, NewIntegration, NewSchema, StoredSchema};
 
 /// What one page of a list may hold in payload bytes; a page ends early rather than above that. As
@@ -122,7 +125,7 @@ impl From<SqlError> for StoreError {
                 Some(refusal) => Self::Refused(refusal),
                 // A uniqueness that a command checks, broken between its check and its write on a
                 // database with several writers.
-                None if message.contains("UNIQUE") => {
+                None if message.contains("UNIQUE") || message.starts_with("23505") => {
                     Self::Refused(Refusal { kind: RefusalKind::Stale, what: String::new() })
                 }
                 None => Self::Broken(message),
@@ -150,7 +153,16 @@ pub(super) struct Store<S> {
 impl Dialect {
     fn statements(self) -> &'static Statements {
         match self {
-            Self::Sqlite | Self::Postgres => &sqlite::STATEMENTS,
+            Self::Sqlite => &sqlite::STATEMENTS,
+            Self::Postgres => &postgres::STATEMENTS,
+        }
+    }
+
+    /// What a resource is looked up by.
+    fn key(self, id: &str) -> Cow<'_, str> {
+        match self {
+            Self::Sqlite => Cow::Borrowed(id),
+            Self::Postgres => postgres::key(id),
         }
     }
 }
@@ -165,14 +177,73 @@ impl<S: Sql> Store<S> {
     }
 
     async fn read(&self, statement: &str, parameters: Vec<SqlValue>) -> Stored<Vec<Row>> {
-        Ok(self.sql.read(statement, parameters).await?)
+        Ok(self.readable(self.sql.read(statement, self.storable(parameters)).await?))
     }
 
     async fn write(&self, statement: &str, parameters: Vec<SqlValue>) -> Stored<Vec<Row>> {
-        self.sql.write(statement, parameters).await.map_err(|error| match error {
+        let answer = self.sql.write(statement, self.storable(parameters)).await;
+        let rows = answer.map_err(|error| match error {
             SqlError::Unavailable(why) => StoreError::Unanswered(why),
             refused => refused.into(),
-        })
+        })?;
+        // Where a command is a function, it refuses by what it returns.
+        if let Some([SqlValue::Text(text)]) = rows.first().map(Vec::as_slice)
+            && let Some(refusal) = Refusal::parse(text)
+        {
+            return Err(StoreError::Refused(refusal));
+        }
+        Ok(self.readable(rows))
+    }
+
+    /// Parameters as the database can store them.
+    fn storable(&self, mut parameters: Vec<SqlValue>) -> Vec<SqlValue> {
+        if self.dialect == Dialect::Postgres {
+            for parameter in &mut parameters {
+                if let SqlValue::Text(text) = parameter
+                    && let Cow::Owned(escaped) = postgres::escaped(text)
+                {
+                    *text = escaped;
+                }
+            }
+        }
+        parameters
+    }
+
+    /// Rows as they were before [`storable`](Self::storable).
+    fn readable(&self, mut rows: Vec<Row>) -> Vec<Row> {
+        if self.dialect == Dialect::Postgres {
+            for value in rows.iter_mut().flatten() {
+                if let SqlValue::Text(text) = value {
+                    *text = postgres::unescaped(std::mem::take(text));
+                }
+            }
+        }
+        rows
+    }
+
+    /// A text that the database takes out of JSON, as it stands there.
+    fn embedded<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match self.dialect {
+            Dialect::Sqlite => Cow::Borrowed(text),
+            Dialect::Postgres => postgres::escaped(text),
+        }
+    }
+
+    /// The reverse of [`embedded`](Self::embedded).
+    fn extracted(&self, text: &str) -> String {
+        match self.dialect {
+            Dialect::Sqlite => text.to_owned(),
+            Dialect::Postgres => postgres::unescaped(text.to_owned()),
+        }
+    }
+
+    /// The keys of some resources, as a JSON array.
+    fn key_list(&self, ids: &[&str]) -> String {
+        super::json::array(ids.iter().map(|id| {
+            let mut text = String::new();
+            crate::document::write_string(&self.embedded(&self.dialect.key(id)), &mut text);
+            text
+        }))
     }
 
     /// Brings the tables to this version. Statements can be repeated, so two instances that start
@@ -182,7 +253,7 @@ impl<S: Sql> Store<S> {
         // Where there is nothing to do, which is nearly always, this is the only statement.
         let version = match self.sql.read(statements.read_version, Vec::new()).await {
             Ok(rows) => rows.first().map_or(0, |row| Columns::of(row).integer()),
-            Err(SqlError::Unavailable(why) | SqlError::Refused(why)) if why.contains("no such table") => {
+            Err(SqlError::Unavailable(why) | SqlError::Refused(why)) if is_missing_table(&why) => {
                 self.sql.write(statements.create_version_table, Vec::new()).await?;
                 0
             }
@@ -202,6 +273,11 @@ impl<S: Sql> Store<S> {
     pub(super) async fn ping(&self) -> Stored<()> {
         self.read(self.statements().ping, Vec::new()).await.map(|_| ())
     }
+}
+
+/// Whether an error says that a table is not there, in SQLite's words or by PostgreSQL's code.
+fn is_missing_table(why: &str) -> bool {
+    why.contains("no such table") || why.starts_with("42P01")
 }
 
 /// A page from rows of which one more was asked for than the page holds.
