@@ -9,6 +9,7 @@ pub mod expect;
 pub mod gate;
 pub mod http;
 pub mod numbers;
+pub mod postgres;
 pub mod vector;
 pub mod wasm;
 pub mod wasmtime;

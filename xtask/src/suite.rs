@@ -81,6 +81,7 @@ fn tests(workspace: &Workspace) -> Result<()> {
     if let Some(chromium) = tools::chromium() {
         command.env("TIDEGATE_CHROMIUM", chromium);
     }
+    tools::postgres();
     process::run(&mut command)
 }
 

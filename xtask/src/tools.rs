@@ -82,19 +82,59 @@ pub(crate) fn npm_packages(directory: &Path) -> Result<()> {
 pub(crate) fn chromium() -> Option<PathBuf> {
     let found = || ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(on_path);
     found().or_else(|| {
-        let root = process::text(Command::new("id").arg("-u")).is_ok_and(|user| user.trim_end() == "0");
-        if root {
-            eprintln!("setup: installing chromium from Debian");
-            let apt = |arguments: &[&str]| {
-                let mut command = Command::new("apt-get");
-                process::succeeds(command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
-            };
-            let install = ["install", "--yes", "--no-install-recommends", "chromium"];
-            // The lists may be missing, as in a container image, or too old.
-            let _ = apt(&install) || (apt(&["update"]) && apt(&install));
-        }
+        debian_install("chromium");
         found()
     })
+}
+
+/// Makes sure that the tests find PostgreSQL's programs, which apt installs if it may; says how to get
+/// them otherwise.
+pub(crate) fn postgres() {
+    if has_postgres() {
+        return;
+    }
+    // The package would make a cluster and serve it, where the tests make their own.
+    let none = Path::new("/etc/postgresql-common/createcluster.d/tidegate.conf");
+    let told = is_root()
+        && none.parent().is_some_and(|directory| fs::create_dir_all(directory).is_ok())
+        && fs::write(none, "create_main_cluster = false\n").is_ok();
+    debian_install("postgresql");
+    if told {
+        // Who installs PostgreSQL later, for other purposes, gets what they expect.
+        let _ = fs::remove_file(none);
+    }
+    if !has_postgres() {
+        println!(
+            "skipped: what needs PostgreSQL, which is not here; on Debian, `apt-get install postgresql`, \
+             or name a server in TIDEGATE_TEST_DATABASE_URL"
+        );
+    }
+}
+
+/// Looks where the tests do.
+fn has_postgres() -> bool {
+    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    on_path("initdb").is_some()
+        || debian.into_iter().any(|version| version.path().join("bin/initdb").is_file())
+}
+
+fn is_root() -> bool {
+    process::text(Command::new("id").arg("-u")).is_ok_and(|user| user.trim_end() == "0")
+}
+
+/// Installs a package of Debian, where this is one and the user may.
+fn debian_install(package: &str) {
+    if !is_root() {
+        return;
+    }
+    eprintln!("setup: installing {package} from Debian");
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        process::succeeds(command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+    };
+    let install = ["install", "--yes", "--no-install-recommends", package];
+    // The lists may be missing, as in a container image, or too old.
+    let _ = apt(&install) || (apt(&["update"]) && apt(&install));
 }
 
 /// Where the PATH has a program of that name.
