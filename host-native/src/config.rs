@@ -24,17 +24,39 @@ pub enum Database {
     File(PathBuf),
     /// SQLite in memory; what it holds ends with the process.
     Memory,
+    /// A PostgreSQL database; its tables are in a schema of their own, `tidegate`.
+    Postgres(PostgresUrl),
+}
+
+/// Where a PostgreSQL database is, and who logs in. Its `Debug` shows neither.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresUrl(String);
+
+impl PostgresUrl {
+    /// What the URL says, as the client library has it.
+    pub(crate) fn config(&self) -> Result<tokio_postgres::Config, tokio_postgres::Error> {
+        self.0.parse()
+    }
+}
+
+impl fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PostgresUrl(…)")
+    }
 }
 
 /// Why a database URL cannot be used. The message never repeats the URL, which may hold a
 /// password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseUrlError {
-    /// Postgres.
-    #[error("databases of the kind `postgres` are not supported yet; use `sqlite:PATH`")]
-    PostgresNotYet,
-    /// Neither SQLite nor Postgres.
-    #[error("a database is given as `sqlite:PATH` or `sqlite::memory:`")]
+    /// A PostgreSQL URL that says something unknown, or nothing of what it has to.
+    #[error(
+        "a PostgreSQL database is given as `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, with `%xx` for \
+         what is not a letter or digit, and parameters such as `?sslmode=require`"
+    )]
+    InvalidPostgresUrl,
+    /// Neither SQLite nor PostgreSQL.
+    #[error("a database is given as `sqlite:PATH`, `sqlite::memory:` or `postgres://…`")]
     UnknownScheme,
     /// `sqlite:` and nothing behind it.
     #[error("the path after `sqlite:` is empty")]
@@ -46,7 +68,11 @@ impl FromStr for Database {
 
     fn from_str(url: &str) -> Result<Self, DatabaseUrlError> {
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            return Err(DatabaseUrlError::PostgresNotYet);
+            let url = PostgresUrl(url.to_owned());
+            return match url.config() {
+                Ok(config) if !config.get_hosts().is_empty() => Ok(Self::Postgres(url)),
+                _ => Err(DatabaseUrlError::InvalidPostgresUrl),
+            };
         }
         let path = url.strip_prefix("sqlite:").ok_or(DatabaseUrlError::UnknownScheme)?;
         // `sqlite:///var/lib/t.db` is how other tools write the same thing.
@@ -207,8 +233,10 @@ mod tests {
             ("sqlite:", Err(DatabaseUrlError::EmptyPath)),
             ("t.db", Err(DatabaseUrlError::UnknownScheme)),
             ("mysql://u:secret@h/db", Err(DatabaseUrlError::UnknownScheme)),
-            ("postgres://u:secret@h/db", Err(DatabaseUrlError::PostgresNotYet)),
-            ("postgresql://h/db", Err(DatabaseUrlError::PostgresNotYet)),
+            ("postgres://u:secret@h/db", Ok(Database::Postgres(PostgresUrl("postgres://u:secret@h/db".into())))),
+            ("postgresql://h/db", Ok(Database::Postgres(PostgresUrl("postgresql://h/db".into())))),
+            ("postgres:h", Err(DatabaseUrlError::InvalidPostgresUrl)),
+            ("postgres://h/db?colour=blue", Err(DatabaseUrlError::InvalidPostgresUrl)),
         ] {
             assert_eq!(url.parse(), expected, "{url}");
         }

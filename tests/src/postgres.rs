@@ -63,6 +63,28 @@ pub fn fresh_database() -> Result<String, Fault> {
     }
 }
 
+/// Lets a database be written to, or only be read, as one of PostgreSQL's standbys can. Sessions that
+/// are open end.
+///
+/// # Errors
+///
+/// The server refuses.
+pub fn allow_writes(url: &str, allowed: bool) -> Result<(), Fault> {
+    let config: Config = url.parse().map_err(|error: tokio_postgres::Error| error.to_string())?;
+    let database = config.get_dbname().ok_or("the URL names no database")?;
+    let read_only = if allowed { "off" } else { "on" };
+    run(
+        url,
+        &format!(
+            "BEGIN READ WRITE;
+            ALTER DATABASE {database} SET default_transaction_read_only = {read_only};
+            COMMIT;
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE datname = current_database() AND pid <> pg_backend_pid();"
+        ),
+    )
+}
+
 /// The cluster that the tests of this process share; it ends with the process. It syncs nothing.
 ///
 /// # Errors

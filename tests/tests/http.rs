@@ -11,11 +11,12 @@ use tidegate_tests::http::coverage::every_problem_is_shown;
 use tidegate_tests::http::host::HttpHost;
 use tidegate_tests::http::libsql::{self, Libsql};
 use tidegate_tests::http::message::{Request, RequestBody};
-use tidegate_tests::http::native::NativeHost;
+use tidegate_tests::http::native::{NativeHost, NativePostgresHost};
 use tidegate_tests::http::openapi::Description;
 use tidegate_tests::http::run::converse;
 use tidegate_tests::http::service::ServiceHost;
 use tidegate_tests::http::spin::{self, Spin, SpinUp};
+use tidegate_tests::postgres;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -54,10 +55,11 @@ fn main() -> ExitCode {
 }
 
 /// Every host there is, and why one cannot run here.
-fn hosts() -> [(Arc<dyn HttpHost>, Option<String>); 5] {
+fn hosts() -> [(Arc<dyn HttpHost>, Option<String>); 6] {
     [
         (Arc::new(ServiceHost), None),
         (Arc::new(NativeHost), None),
+        (Arc::new(NativePostgresHost), postgres::available().err()),
         (Arc::new(Libsql), libsql::program().err()),
         (Arc::new(Spin), spin::component().err()),
         (Arc::new(SpinUp), SpinUp::available().err()),

@@ -1,10 +1,11 @@
 //! Many requests on one scope, and on one resource, at the same time, and a scope as large as a
-//! bulk can be: through the native server, through the service on libSQL, whose statements know
-//! nothing of each other, and through the component, whose instances do not.
+//! bulk can be: through the native server, through two of them over one database, through the service
+//! on libSQL, whose statements know nothing of each other, and through the component, whose instances
+//! do not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -17,6 +18,7 @@ use tidegate_tests::http::native::NativeServer;
 use tidegate_tests::http::spin::{self, SpinServer};
 use tidegate_tests::http::{ADMIN_TOKEN, Fault};
 use tidegate_tests::numbers::Numbers;
+use tidegate_tests::postgres;
 
 const SINGLE: &str = "/integration/custom-data/event/server";
 const BULK: &str = "/integration/custom-data/bulk-event/server";
@@ -52,8 +54,19 @@ fn main() -> ExitCode {
     if let Some(reason) = &component {
         println!("the host `spin` is skipped: {reason}");
     }
-    let hosts: [(&str, Start, bool); 3] = [
+    let no_postgres = postgres::available().err();
+    if let Some(reason) = &no_postgres {
+        println!("the hosts over PostgreSQL are skipped: {reason}");
+    }
+    let hosts: [(&str, Start, bool); 6] = [
         ("native", || Ok(Box::new(NativeServer::start(2)?)), false),
+        ("native-twice", || Ok(Box::new(Pair::over_a_file()?)), false),
+        (
+            "native-postgres",
+            || Ok(Box::new(NativeServer::start_on_postgres(2, &postgres::fresh_database()?)?)),
+            no_postgres.is_some(),
+        ),
+        ("native-postgres-twice", || Ok(Box::new(Pair::over_postgres()?)), no_postgres.is_some()),
         ("libsql", || Ok(Box::new(LibsqlServer::start()?)), program.is_some()),
         ("spin", || Ok(Box::new(SpinServer::start(2)?)), component.is_some()),
     ];
@@ -75,6 +88,41 @@ trait Server: Sync {
 impl Server for NativeServer {
     fn client(&self) -> Client {
         self.client()
+    }
+}
+
+/// Two servers over one database. Each client talks to the one or the other.
+struct Pair {
+    servers: [NativeServer; 2],
+    clients: AtomicUsize,
+}
+
+impl Pair {
+    fn over_a_file() -> Result<Self, Fault> {
+        let first = NativeServer::start(1)?;
+        let second = first.start_beside(1)?;
+        Ok(Self { servers: [second, first], clients: AtomicUsize::new(0) })
+    }
+
+    /// Both start at the same time, over a database that has no tables yet.
+    fn over_postgres() -> Result<Self, Fault> {
+        let url = postgres::fresh_database()?;
+        let servers = thread::scope(|scope| {
+            let second = scope.spawn(|| NativeServer::start_on_postgres(1, &url));
+            let first = NativeServer::start_on_postgres(1, &url)?;
+            Ok::<_, Fault>([first, joined(second)?])
+        })?;
+        Ok(Self { servers, clients: AtomicUsize::new(0) })
+    }
+}
+
+impl Server for Pair {
+    fn client(&self) -> Client {
+        let [first, second] = &self.servers;
+        match self.clients.fetch_add(1, Ordering::Relaxed) % 2 {
+            0 => first.client(),
+            _ => second.client(),
+        }
     }
 }
 

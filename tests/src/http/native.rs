@@ -1,10 +1,12 @@
-//! The host `native`: the server of the native library on a socket, over a database file.
+//! The hosts `native` and `native-postgres`: the server of the native library on a socket, over a
+//! database file and over PostgreSQL.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
+use tidegate::config::DatabaseUrlError;
 use tidegate::{AdminToken, AllowedOrigins, Config, Database, Server};
 use tidegate_core::service::OriginError;
 use tokio::runtime::Runtime;
@@ -16,27 +18,39 @@ use super::host::{HttpHost, Instance};
 use super::message::{Request, Response};
 use super::spin::write_lock;
 use super::{ADMIN_TOKEN, Fault};
+use crate::postgres;
 
-/// The native server.
+/// The native server, over SQLite.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NativeHost;
 
-/// A native server of one's own, on a free port and a database file that goes away with it.
+/// The native server, over PostgreSQL.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NativePostgresHost;
+
+/// A native server of one's own, on a free port. A database file goes away with it.
 #[derive(Debug)]
 pub struct NativeServer {
     address: SocketAddr,
-    database: PathBuf,
     stop: Option<oneshot::Sender<()>>,
     serving: Option<tokio::task::JoinHandle<()>>,
     runtime: Runtime,
-    _directory: TempDir,
+    /// Of the database file.
+    directory: Option<TempDir>,
 }
 
 struct OverSocket {
     client: Client,
-    /// Holds the database's write lock.
-    locker: Option<Connection>,
-    server: NativeServer,
+    database: Stored,
+    _server: NativeServer,
+}
+
+/// Where an instance's state is, and how to break it.
+enum Stored {
+    /// In a file, whose write lock another connection can hold.
+    File(PathBuf, Option<Connection>),
+    /// In the PostgreSQL database of that URL.
+    Postgres(String),
 }
 
 impl NativeServer {
@@ -55,16 +69,45 @@ impl NativeServer {
     ///
     /// When it does not start.
     pub fn start_for(threads: usize, allowed_origins: AllowedOrigins) -> Result<Self, Fault> {
+        let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let database = Database::File(database_file(&directory));
+        let server = Self::start_over(threads, database, allowed_origins)?;
+        Ok(Self { directory: Some(directory), ..server })
+    }
+
+    /// Starts a server with `threads` threads over a database of PostgreSQL, given by its URL.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start.
+    pub fn start_on_postgres(threads: usize, url: &str) -> Result<Self, Fault> {
+        let database = url.parse().map_err(|error: DatabaseUrlError| error.to_string())?;
+        Self::start_over(threads, database, AllowedOrigins::default())
+    }
+
+    /// Starts a second server over the database file of this one.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start, or this one has no file.
+    pub fn start_beside(&self, threads: usize) -> Result<Self, Fault> {
+        let directory = self.directory.as_ref().ok_or("the server has no database file")?;
+        Self::start_over(threads, Database::File(database_file(directory)), AllowedOrigins::default())
+    }
+
+    fn start_over(
+        threads: usize,
+        database: Database,
+        allowed_origins: AllowedOrigins,
+    ) -> Result<Self, Fault> {
         let text = |error: std::io::Error| error.to_string();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads)
             .enable_all()
             .build()
             .map_err(text)?;
-        let directory = tempfile::tempdir().map_err(text)?;
-        let database = directory.path().join("tidegate.db");
         let token = AdminToken::new(ADMIN_TOKEN).map_err(|error| error.to_string())?;
-        let mut config = Config::new(Database::File(database.clone()), token);
+        let mut config = Config::new(database, token);
         config.addr.set_port(0);
         config.allowed_origins = allowed_origins;
         let server = runtime.block_on(Server::bind(config)).map_err(|error| error.to_string())?;
@@ -74,14 +117,7 @@ impl NativeServer {
             // A sender that is gone means stop, too.
             let _ = stopped.await;
         }));
-        Ok(Self {
-            address,
-            database,
-            stop: Some(stop),
-            serving: Some(serving),
-            runtime,
-            _directory: directory,
-        })
+        Ok(Self { address, stop: Some(stop), serving: Some(serving), runtime, directory: None })
     }
 
     /// Where it listens.
@@ -110,10 +146,35 @@ impl HttpHost for NativeHost {
     }
 
     fn start(&self, allow_origins: &str) -> Result<Box<dyn Instance>, Fault> {
-        let allowed_origins = allow_origins.parse().map_err(|error: OriginError| error.to_string())?;
-        let server = NativeServer::start_for(1, allowed_origins)?;
-        Ok(Box::new(OverSocket { client: server.client(), locker: None, server }))
+        let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let file = database_file(&directory);
+        let server = NativeServer::start_over(1, Database::File(file.clone()), origins(allow_origins)?)?;
+        let server = NativeServer { directory: Some(directory), ..server };
+        let database = Stored::File(file, None);
+        Ok(Box::new(OverSocket { client: server.client(), database, _server: server }))
     }
+}
+
+impl HttpHost for NativePostgresHost {
+    fn name(&self) -> &'static str {
+        "native-postgres"
+    }
+
+    fn start(&self, allow_origins: &str) -> Result<Box<dyn Instance>, Fault> {
+        let url = postgres::fresh_database()?;
+        let database = url.parse().map_err(|error: DatabaseUrlError| error.to_string())?;
+        let server = NativeServer::start_over(1, database, origins(allow_origins)?)?;
+        let database = Stored::Postgres(url);
+        Ok(Box::new(OverSocket { client: server.client(), database, _server: server }))
+    }
+}
+
+fn database_file(directory: &TempDir) -> PathBuf {
+    directory.path().join("tidegate.db")
+}
+
+fn origins(list: &str) -> Result<AllowedOrigins, Fault> {
+    list.parse().map_err(|error: OriginError| error.to_string())
 }
 
 impl Instance for OverSocket {
@@ -121,13 +182,15 @@ impl Instance for OverSocket {
         self.client.send(request)
     }
 
-    /// Another process that holds the write lock for longer than the server is ready to wait.
+    /// For a file: another process holds the write lock for longer than the server is ready to wait.
+    /// For PostgreSQL: it allows reading only, as one does that takes over for another.
     fn set_storage(&mut self, storage: Storage) -> Result<bool, Fault> {
-        self.locker = match storage {
-            Storage::Broken => Some(write_lock(&self.server.database)?),
-            Storage::Whole => None,
-            Storage::Unanswering => return Ok(false),
-        };
+        match (&mut self.database, storage) {
+            (_, Storage::Unanswering) => return Ok(false),
+            (Stored::File(file, locker), Storage::Broken) => *locker = Some(write_lock(file)?),
+            (Stored::File(_, locker), Storage::Whole) => *locker = None,
+            (Stored::Postgres(url), storage) => postgres::allow_writes(url, storage == Storage::Whole)?,
+        }
         Ok(true)
     }
 }

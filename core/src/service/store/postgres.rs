@@ -128,7 +128,7 @@ const MIGRATIONS: &[&[&str]] = &[&[concat!(
 
     -- The one row that every command locks first.
     CREATE TABLE tidegate.feed (
-        only bigint PRIMARY KEY DEFAULT 1 CHECK (only = 1),
+        one bigint PRIMARY KEY DEFAULT 1 CHECK (one = 1),
         next_change bigint NOT NULL,
         recorded_at bigint NOT NULL,
         generation bigint NOT NULL
@@ -355,18 +355,21 @@ const MIGRATIONS: &[&[&str]] = &[&[concat!(
         v_changes bigint;
     BEGIN
         SELECT next_change, greatest(recorded_at, a_now) INTO v_first, v_at FROM tidegate.feed;
+        SELECT count(*) INTO v_changes
+            FROM tidegate.scopes s JOIN tidegate.resources r ON r.scope = s.scope
+            WHERE s.integration_id = a_integration_id OR s.resource_name = a_resource_name;
         UPDATE tidegate.scopes SET revision = revision + 1
             WHERE integration_id = a_integration_id OR resource_name = a_resource_name;
-        INSERT INTO tidegate.changes (seq, commit_seq, scope, resource_id, long_id, type, name,
-                schema_version, fields, size, previous)
-            SELECT v_first + row_number() OVER (ORDER BY r.scope, r.resource_id) - 1, v_first,
-                r.scope, r.resource_id, r.long_id, 'removed', c.name, c.schema_version, '[]', 0, r.change_seq
-            FROM tidegate.scopes s
-            JOIN tidegate.resources r ON r.scope = s.scope
-            JOIN tidegate.changes c ON c.seq = r.change_seq
-            WHERE s.integration_id = a_integration_id OR s.resource_name = a_resource_name;
-        GET DIAGNOSTICS v_changes = ROW_COUNT;
         IF v_changes > 0 THEN
+            INSERT INTO tidegate.changes (seq, commit_seq, scope, resource_id, long_id, type, name,
+                    schema_version, fields, size, previous)
+                SELECT v_first + row_number() OVER (ORDER BY r.scope, r.resource_id) - 1, v_first,
+                    r.scope, r.resource_id, r.long_id, 'removed', c.name, c.schema_version, '[]', 0,
+                    r.change_seq
+                FROM tidegate.scopes s
+                JOIN tidegate.resources r ON r.scope = s.scope
+                JOIN tidegate.changes c ON c.seq = r.change_seq
+                WHERE s.integration_id = a_integration_id OR s.resource_name = a_resource_name;
             INSERT INTO tidegate.commits (seq, id, first_change, changes, recorded_at, event)
                 VALUES (v_first, a_commit_id, v_first, v_changes, v_at, a_event);
             DELETE FROM tidegate.resources WHERE scope IN (
@@ -497,8 +500,8 @@ const MIGRATIONS: &[&[&str]] = &[&[concat!(
         v_at bigint;
         v_scope bigint;
         v_revision bigint;
-        v_changes bigint;
         v_plan json := a_plan::json;
+        v_changes bigint := json_array_length(v_plan);
     BEGIN
         SELECT next_change, greatest(recorded_at, a_now) INTO v_first, v_at FROM tidegate.feed FOR UPDATE;
         IF NOT EXISTS (
@@ -540,7 +543,6 @@ const MIGRATIONS: &[&[&str]] = &[&[concat!(
                 AS (t text, i text, l text, d text, n text, f json, p text, s bigint)) WITH ORDINALITY
                 AS p(t, i, l, d, n, f, p, s, number)
             LEFT JOIN tidegate.resources r ON r.scope = v_scope AND r.resource_id = p.i;
-        GET DIAGNOSTICS v_changes = ROW_COUNT;
         INSERT INTO tidegate.commits (seq, id, first_change, changes, recorded_at, event, actor)
             VALUES (v_first, a_commit_id, v_first, v_changes, v_at, a_event, a_actor);
         DELETE FROM tidegate.resources r USING tidegate.changes c
