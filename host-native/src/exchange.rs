@@ -39,8 +39,8 @@ pub(crate) struct Shared<A> {
 }
 
 impl<A> Shared<A> {
-    pub(crate) fn new(application: A, limits: ConnectionLimits) -> Self {
-        Self { application, limits, metrics: Metrics::new(), ids: RequestIds::new() }
+    pub(crate) fn new(application: A, limits: ConnectionLimits, metrics: Metrics) -> Self {
+        Self { application, limits, metrics, ids: RequestIds::new() }
     }
 }
 

@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use crate::body::RequestBody;
 use crate::config::{Config, ConnectionLimits};
 use crate::exchange::{Shared, respond};
+use crate::metrics::Metrics;
 use crate::sqlite::{SqliteOptions, SqliteStore};
 use crate::system::{NativeService, SystemClock, SystemRandomness};
 use crate::wire::{Activity, Wire};
@@ -99,7 +100,9 @@ impl Server {
     pub async fn bind(config: Config) -> Result<Self, StartError> {
         // First, so that a second server on one address leaves the database alone.
         let (listener, local_addr) = listen(config.addr).await?;
-        let store = SqliteStore::open(&config.database, &SqliteOptions::default())?;
+        let metrics = Metrics::new();
+        let store =
+            SqliteStore::measured(&config.database, &SqliteOptions::default(), metrics.store().clone())?;
         let settings = Settings {
             admin_token: config.admin_token.reveal().to_owned(),
             allowed_origins: config.allowed_origins,
@@ -107,7 +110,7 @@ impl Server {
         let service = Service::new(store, SystemClock, SystemRandomness, settings);
         service.migrate().await?;
         let demo = if config.demo { service.install_demo().await? } else { None };
-        let shared = Arc::new(Shared::new(service, config.limits));
+        let shared = Arc::new(Shared::new(service, config.limits, metrics));
         Ok(Self { listener, local_addr, shared, demo })
     }
 
@@ -130,7 +133,7 @@ impl<A: Application> Server<A> {
         limits: ConnectionLimits,
     ) -> Result<Self, StartError> {
         let (listener, local_addr) = listen(addr).await?;
-        let shared = Arc::new(Shared::new(application, limits));
+        let shared = Arc::new(Shared::new(application, limits, Metrics::new()));
         Ok(Self { listener, local_addr, shared, demo: None })
     }
 

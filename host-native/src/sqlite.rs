@@ -1,10 +1,11 @@
 //! The service's database in one SQLite file.
 //!
 //! One connection writes, on a thread of its own; a few read-only connections answer reads beside
-//! it (WAL). Writes wait in a bounded queue, so a database that cannot keep up answers
+//! it (WAL). Writes wait in a bounded queue and share commits. A database that cannot keep up answers
 //! [`SqlError::Unavailable`] instead of growing without end.
 
 mod connection;
+mod group;
 mod readers;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use tidegate_core::service::{Row, Sql, SqlError, SqlValue};
 
 use crate::config::Database;
+use crate::metrics::StoreMetrics;
 use readers::Readers;
 use writer::Writer;
 
@@ -24,13 +26,16 @@ pub struct SqliteOptions {
     /// How many writes may wait for the writer; one more is answered with
     /// [`SqlError::Unavailable`].
     pub write_queue: usize,
+    /// How many bytes the waiting writes may hold; beyond that, one more is turned away as well. One
+    /// alone may hold more.
+    pub write_queue_bytes: usize,
     /// How many read-only connections answer reads side by side.
     pub readers: usize,
 }
 
 impl Default for SqliteOptions {
     fn default() -> Self {
-        Self { write_queue: 1024, readers: 4 }
+        Self { write_queue: 1024, write_queue_bytes: 64 * 1024 * 1024, readers: 4 }
     }
 }
 
@@ -66,13 +71,22 @@ impl SqliteStore {
     /// [`SqlError::Unavailable`] when the file cannot be opened, is no database, or cannot be
     /// switched to write-ahead logging.
     pub fn open(database: &Database, options: &SqliteOptions) -> Result<Self, SqlError> {
+        Self::measured(database, options, StoreMetrics::default())
+    }
+
+    /// Opens it, and counts its writes.
+    pub(crate) fn measured(
+        database: &Database,
+        options: &SqliteOptions,
+        metrics: StoreMetrics,
+    ) -> Result<Self, SqlError> {
         let connection = connection::writable(database)?;
         // The writer has created the file and its log by now, which a read-only connection cannot.
         let readers = match database {
             Database::Memory => None,
             Database::File(path) => Some(Arc::new(Readers::open(path, options.readers)?)),
         };
-        Ok(Self { writer: Writer::start(connection, options.write_queue)?, readers })
+        Ok(Self { writer: Writer::start(connection, options, metrics)?, readers })
     }
 
     /// Finishes the writes that were accepted, empties the write-ahead log into the file and
@@ -98,10 +112,11 @@ impl Sql for SqliteStore {
     }
 }
 
-/// The client only gets to know that the database failed; the log says why.
+/// For who looks for it. What becomes of it is the caller's: a failed request is logged with it, and
+/// that a new database has no table yet is no failure.
 fn told(outcome: Result<Vec<Row>, SqlError>) -> Result<Vec<Row>, SqlError> {
     if let Err(SqlError::Unavailable(reason)) = &outcome {
-        tracing::warn!(reason, "the database failed");
+        tracing::debug!(reason, "a statement was not carried out");
     }
     outcome
 }

@@ -33,6 +33,9 @@ pub(super) const KEY_USE_GRAIN: i64 = 10_000;
 /// How many bytes of stored payloads are compared at a time.
 const COMPARED_BYTES: i64 = 4 * 1024 * 1024;
 
+/// The verdict on a payload that passes.
+const PASSED: &str = "passed";
+
 /// What a request says besides its payload.
 struct Request {
     group_key: String,
@@ -144,6 +147,8 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
     ) -> Handled<Answer> {
         let hash = key_hash(headers)?;
         let entry = self.enter(&hash, table).await?;
+        facts.integration = Some(entry.admission.integration_id.clone());
+        facts.table = Some(entry.table.resource_name.clone());
         if action.has_body() {
             require_json(headers)?;
         }
@@ -158,9 +163,12 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
         };
         let payload = match action {
             Action::Delete => bytes::BytesMut::new(),
-            _ => read_body(headers, body, limit).await?,
+            _ => read_body(headers, body, limit).await.inspect_err(|failure| {
+                if failure.problem.code == Code::TooLarge {
+                    facts.verdict = Some(Code::TooLarge.as_str());
+                }
+            })?,
         };
-        facts.table = Some(entry.table.resource_name.clone());
         self.apply(action, table, &hash, entry, &request, &payload, facts).await
     }
 
@@ -210,7 +218,7 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
     ) -> Handled<Answer> {
         let integration = entry.admission.integration_id.clone();
         let turn = self.common.turns.of(&integration, &entry.table.resource_name, &request.group_key);
-        let mut items = self.check(action, &entry.table, payload).await?;
+        let mut items = self.check(action, &entry.table, payload, facts).await?;
         let begun = self.clock.now_unix_millis();
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
@@ -221,7 +229,7 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
                 let version = entry.table.version;
                 entry = self.enter(hash, table).await?;
                 if entry.table.version != version {
-                    items = self.check(action, &entry.table, payload).await?;
+                    items = self.check(action, &entry.table, payload, facts).await?;
                 }
             }
             // Dry runs change nothing and wait for nobody.
@@ -276,16 +284,22 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
         action: Action,
         table: &Table,
         payload: &'p [u8],
+        facts: &mut RequestFacts,
     ) -> Handled<Vec<CheckedItem<'p>>> {
         if action == Action::Delete {
             return Ok(Vec::new());
         }
         let schema = self.schema_of(table).await?;
         let options = CheckOptions::default();
-        if action == Action::Bulk {
-            return Ok(schema.check_bulk(payload, options)?);
-        }
-        Ok(vec![schema.check_one(payload, options)?])
+        let judged = match action {
+            Action::Bulk => schema.check_bulk(payload, options),
+            _ => schema.check_one(payload, options).map(|item| vec![item]),
+        };
+        facts.verdict = Some(match &judged {
+            Ok(_) => PASSED,
+            Err(rejection) => rejection.code().as_str(),
+        });
+        Ok(judged?)
     }
 
     /// Compares with what is stored; `None` if that changed while it was read.

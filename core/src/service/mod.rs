@@ -92,8 +92,12 @@ pub struct RequestFacts {
     pub route: &'static str,
     /// The problem's code, when the answer is a problem.
     pub code: Option<&'static str>,
-    /// The resource name, when a payload was judged.
+    /// The integration's id, when an ingest key opened one.
+    pub integration: Option<String>,
+    /// The resource name, when a key opened a table.
     pub table: Option<String>,
+    /// What the gate said of the payload: `passed`, or the problem's code; none where none was judged.
+    pub verdict: Option<&'static str>,
     /// How many resources were added, modified, removed and left unchanged; none for a dry run.
     pub counts: Option<[u64; 4]>,
     /// Why the service could not do its work, for the log: never in an answer.

@@ -9,6 +9,7 @@ use tidegate_core::service::{Row, SqlError, SqlValue};
 use tokio::sync::Semaphore;
 
 use super::connection;
+use crate::metrics::TOO_MANY_READS;
 
 /// How long a read waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -43,7 +44,7 @@ impl Readers {
         let permit = match tokio::time::timeout(PATIENCE, permit).await {
             Ok(Ok(permit)) => permit,
             Ok(Err(_)) => return Err(SqlError::Unavailable("the database is closed".into())),
-            Err(_) => return Err(SqlError::Unavailable("too many reads are waiting".into())),
+            Err(_) => return Err(SqlError::Unavailable(TOO_MANY_READS.into())),
         };
         let readers = Arc::clone(readers);
         let statement = statement.to_owned();

@@ -1,3 +1,5 @@
+mod groups;
+
 use std::sync::mpsc;
 use std::time::Duration;
 

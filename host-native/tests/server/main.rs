@@ -4,4 +4,5 @@
 mod commands;
 mod front;
 mod native;
+mod operations;
 mod support;

@@ -106,11 +106,12 @@ mod binary {
         tidegate(directory.path(), arguments).output().unwrap()
     }
 
-    /// The address from the log, and the rest of the log.
+    /// The address from the log, and the rest of the log. A start warns of nothing.
     fn listening(child: &mut Child) -> (String, BufReader<impl Read + use<>>) {
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
         while log.read_line(&mut line).unwrap() > 0 {
+            assert!(!line.contains("WARN") && !line.contains("ERROR"), "{line}");
             if line.contains("listening") {
                 let address = line.split("127.0.0.1:").nth(1).unwrap();
                 let port: String = address.chars().take_while(char::is_ascii_digit).collect();
