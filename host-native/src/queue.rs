@@ -3,6 +3,7 @@
 //! Who finds it full is turned away at once and can come back: the memory that waiting requests hold
 //! stays bounded. What waits is taken in groups, so that it can share a commit.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tidegate_core::service::{Row, SqlError, SqlValue};
@@ -35,7 +36,6 @@ struct Queued<W> {
 }
 
 /// The end that requests come to.
-#[derive(Debug)]
 pub(crate) struct Queue<W> {
     /// None once closed.
     sender: Mutex<Option<mpsc::Sender<Queued<W>>>>,
@@ -62,6 +62,13 @@ pub(crate) fn bounded<W>(jobs: usize, bytes: usize, metrics: StoreMetrics) -> (Q
     let room = Arc::new(Semaphore::new(permits));
     let queue = Queue { sender: Mutex::new(Some(sender)), room, room_bytes, metrics };
     (queue, Jobs { receiver, next: None })
+}
+
+impl<W> fmt::Debug for Queue<W> {
+    // What waits are payloads.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").field("room_bytes", &self.room_bytes).finish_non_exhaustive()
+    }
 }
 
 impl<W> Queue<W> {

@@ -23,7 +23,7 @@ use crate::body::RequestBody;
 use crate::config::{Config, ConnectionLimits};
 use crate::exchange::{Shared, respond};
 use crate::metrics::Metrics;
-use crate::sqlite::{SqliteOptions, SqliteStore};
+use crate::store::NativeStore;
 use crate::system::{NativeService, SystemClock, SystemRandomness};
 use crate::wire::{Activity, Wire};
 
@@ -101,8 +101,7 @@ impl Server {
         // First, so that a second server on one address leaves the database alone.
         let (listener, local_addr) = listen(config.addr).await?;
         let metrics = Metrics::new();
-        let store =
-            SqliteStore::measured(&config.database, &SqliteOptions::default(), metrics.store().clone())?;
+        let store = NativeStore::measured(&config.database, metrics.store().clone())?;
         let settings = Settings {
             admin_token: config.admin_token.reveal().to_owned(),
             allowed_origins: config.allowed_origins,

@@ -68,7 +68,7 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// [`SqlError::Unavailable`] when the file cannot be opened, is no database, or cannot be
+    /// [`SqlError::Unavailable`] when the file cannot be opened, is no SQLite database, or cannot be
     /// switched to write-ahead logging.
     pub fn open(database: &Database, options: &SqliteOptions) -> Result<Self, SqlError> {
         Self::measured(database, options, StoreMetrics::default())
@@ -83,7 +83,7 @@ impl SqliteStore {
         let connection = connection::writable(database)?;
         // The writer has created the file and its log by now, which a read-only connection cannot.
         let readers = match database {
-            Database::Memory => None,
+            Database::Memory | Database::Postgres(_) => None,
             Database::File(path) => Some(Arc::new(Readers::open(path, options.readers)?)),
         };
         Ok(Self { writer: Writer::start(connection, options, metrics)?, readers })

@@ -9,7 +9,7 @@ use tidegate_core::service::{Clock, CrossOrigin, Randomness, Service};
 
 use crate::body::RequestBody;
 use crate::server::Application;
-use crate::sqlite::SqliteStore;
+use crate::store::NativeStore;
 
 /// The machine's time of day.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,7 +40,7 @@ impl Randomness for SystemRandomness {
 }
 
 /// The service as a native process runs it.
-pub type NativeService = Service<SqliteStore, SystemClock, SystemRandomness>;
+pub type NativeService = Service<NativeStore, SystemClock, SystemRandomness>;
 
 impl Application for NativeService {
     async fn answer(&self, request: Parts, body: &mut RequestBody) -> Response<Bytes> {

@@ -19,6 +19,7 @@ const CACHE_KIB: i32 = -16 * 1024;
 /// The connection that writes. It creates the file.
 pub(super) fn writable(database: &Database) -> Result<Connection, SqlError> {
     let connection = match database {
+        Database::Postgres(_) => return Err(SqlError::Unavailable("this is no SQLite database".into())),
         Database::Memory => Connection::open_in_memory(),
         Database::File(path) => Connection::open_with_flags(
             path,

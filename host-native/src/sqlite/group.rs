@@ -16,11 +16,12 @@ use tidegate_core::service::SqlError;
 use tokio::sync::oneshot;
 
 use super::connection::{self, explain};
-use super::writer::{Answer, Job, Work};
+use super::writer::Work;
 use crate::metrics::StoreMetrics;
+use crate::queue::{Answer, Job};
 
 /// Runs the jobs in their order, and answers each after its commit.
-pub(super) fn run(connection: &mut Connection, jobs: Vec<Job>, metrics: &StoreMetrics) {
+pub(super) fn run(connection: &mut Connection, jobs: Vec<Job<Work>>, metrics: &StoreMetrics) {
     let mut jobs = jobs.into_iter();
     while !jobs.as_slice().is_empty() {
         let mut done = Vec::with_capacity(jobs.len());
@@ -46,7 +47,7 @@ struct Done {
 /// the middle, the jobs behind it are left for another transaction.
 fn transact(
     connection: &mut Connection,
-    jobs: &mut impl Iterator<Item = Job>,
+    jobs: &mut impl Iterator<Item = Job<Work>>,
     done: &mut Vec<Done>,
     metrics: &StoreMetrics,
 ) -> Result<(), SqlError> {
