@@ -71,8 +71,9 @@ impl NativeServer {
     pub fn start_for(threads: usize, allowed_origins: AllowedOrigins) -> Result<Self, Fault> {
         let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
         let database = Database::File(database_file(&directory));
-        let server = Self::start_over(threads, database, allowed_origins)?;
-        Ok(Self { directory: Some(directory), ..server })
+        let mut server = Self::start_over(threads, database, allowed_origins)?;
+        server.directory = Some(directory);
+        Ok(server)
     }
 
     /// Starts a server with `threads` threads over a database of PostgreSQL, given by its URL.
@@ -148,8 +149,8 @@ impl HttpHost for NativeHost {
     fn start(&self, allow_origins: &str) -> Result<Box<dyn Instance>, Fault> {
         let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
         let file = database_file(&directory);
-        let server = NativeServer::start_over(1, Database::File(file.clone()), origins(allow_origins)?)?;
-        let server = NativeServer { directory: Some(directory), ..server };
+        let mut server = NativeServer::start_over(1, Database::File(file.clone()), origins(allow_origins)?)?;
+        server.directory = Some(directory);
         let database = Stored::File(file, None);
         Ok(Box::new(OverSocket { client: server.client(), database, _server: server }))
     }
