@@ -16,7 +16,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{IsNull, ToSql, Type, accepts, private::BytesMut, to_sql_checked};
 
 use crate::config::PostgresUrl;
-use crate::metrics::StoreMetrics;
+use crate::metrics::{StoreMetrics, TOO_MANY_READS};
 use writer::Writer;
 
 /// How long a connection is waited for, whether from the pool or from the database.
@@ -29,7 +29,7 @@ const STATEMENT_PATIENCE: Duration = Duration::from_secs(60);
 pub struct PostgresOptions {
     /// How many connections it opens at the most; one of them writes.
     pub connections: usize,
-    /// How many writes may wait; one more is answered with [`SqlError::Unavailable`].
+    /// How many writes may wait; one more is answered with [`SqlError::Busy`].
     pub write_queue: usize,
     /// How many bytes the writes that wait may hold together.
     pub write_queue_bytes: usize,
@@ -214,7 +214,8 @@ fn no_connection(error: &PoolError) -> SqlError {
     match error {
         PoolError::Backend(error) => explain(error),
         PoolError::Timeout(deadpool_postgres::TimeoutType::Wait) => {
-            SqlError::Unavailable("too many statements are waiting for a connection".into())
+            // The one task that writes has a connection to itself.
+            SqlError::Busy(TOO_MANY_READS.into())
         }
         other => unavailable(other),
     }

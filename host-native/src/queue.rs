@@ -80,7 +80,7 @@ impl<W> Queue<W> {
             let Some(sender) = sender.as_ref() else {
                 return Err(SqlError::Unavailable("the database is closed".into()));
             };
-            let full = || SqlError::Unavailable(TOO_MANY_WRITES.into());
+            let full = || SqlError::Busy(TOO_MANY_WRITES.into());
             // What alone is larger than the room takes all of it.
             let share = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.room_bytes);
             let room = Arc::clone(&self.room).try_acquire_many_owned(share).map_err(|_| full())?;

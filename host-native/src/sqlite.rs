@@ -2,7 +2,7 @@
 //!
 //! One connection writes, on a thread of its own; a few read-only connections answer reads beside
 //! it (WAL). Writes wait in a bounded queue and share commits. A database that cannot keep up answers
-//! [`SqlError::Unavailable`] instead of growing without end.
+//! [`SqlError::Busy`] instead of growing without end.
 
 mod connection;
 mod group;
@@ -24,7 +24,7 @@ use writer::Writer;
 #[derive(Debug, Clone)]
 pub struct SqliteOptions {
     /// How many writes may wait for the writer; one more is answered with
-    /// [`SqlError::Unavailable`].
+    /// [`SqlError::Busy`].
     pub write_queue: usize,
     /// How many bytes the waiting writes may hold; beyond that, one more is turned away as well. One
     /// alone may hold more.
@@ -115,7 +115,7 @@ impl Sql for SqliteStore {
 /// For who looks for it. What becomes of it is the caller's: a failed request is logged with it, and
 /// that a new database has no table yet is no failure.
 fn told(outcome: Result<Vec<Row>, SqlError>) -> Result<Vec<Row>, SqlError> {
-    if let Err(SqlError::Unavailable(reason)) = &outcome {
+    if let Err(SqlError::Unavailable(reason) | SqlError::Busy(reason)) = &outcome {
         tracing::debug!(reason, "a statement was not carried out");
     }
     outcome

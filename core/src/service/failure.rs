@@ -46,7 +46,7 @@ impl From<StoreError> for Failure {
             StoreError::Unavailable(why) => Self {
                 fault: Some(why),
                 ..Self::unavailable(
-                    "the database cannot be reached; nothing of this request has taken effect",
+                    "the database cannot be reached, or has too much to do; nothing of this request has taken effect",
                 )
             },
             StoreError::Unanswered(why) => Self {

@@ -36,6 +36,9 @@ pub enum SqlError {
     /// The database could not be reached, is locked, full or damaged.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// The database has too much to do. The statement was never begun, and may be given again.
+    #[error("the database is busy: {0}")]
+    Busy(String),
 }
 
 impl SqlError {

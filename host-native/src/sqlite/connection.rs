@@ -15,6 +15,12 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const PREPARED_STATEMENTS: usize = 256;
 /// Pages kept in memory by each connection, in KiB (negative is SQLite's sign for that unit).
 const CACHE_KIB: i32 = -16 * 1024;
+/// What the write-ahead log's file keeps of its length once it is emptied. It grows beyond that while
+/// somebody reads for long, or by a large bulk.
+///
+/// When it is emptied is SQLite's rule: at the end of a commit, as soon as it holds 1000 pages. That
+/// waits for nobody, and is too short a work to show among the times of the syncs.
+pub(super) const LOG_BYTES: u32 = 16 * 1024 * 1024;
 
 /// The connection that writes. It creates the file.
 pub(super) fn writable(database: &Database) -> Result<Connection, SqlError> {
@@ -43,6 +49,9 @@ pub(super) fn writable(database: &Database) -> Result<Connection, SqlError> {
         // In WAL mode FULL is what syncs the log at each commit: an answered write survives a
         // power cut.
         connection.pragma_update(None, "synchronous", "FULL").map_err(|error| explain(&error))?;
+        connection
+            .pragma_update_and_check(None, "journal_size_limit", LOG_BYTES, |_| Ok(()))
+            .map_err(|error| explain(&error))?;
     }
     Ok(connection)
 }

@@ -120,6 +120,6 @@ fn perform(connection: &Connection, work: Work) -> Answer {
 
 /// An error of one write as the outcome of all: to the others it is no refusal.
 fn undone(error: &SqlError) -> SqlError {
-    let (SqlError::Refused(why) | SqlError::Unavailable(why)) = error;
+    let (SqlError::Refused(why) | SqlError::Unavailable(why) | SqlError::Busy(why)) = error;
     SqlError::Unavailable(format!("the transaction was undone: {why}"))
 }

@@ -44,7 +44,7 @@ impl Readers {
         let permit = match tokio::time::timeout(PATIENCE, permit).await {
             Ok(Ok(permit)) => permit,
             Ok(Err(_)) => return Err(SqlError::Unavailable("the database is closed".into())),
-            Err(_) => return Err(SqlError::Unavailable(TOO_MANY_READS.into())),
+            Err(_) => return Err(SqlError::Busy(TOO_MANY_READS.into())),
         };
         let readers = Arc::clone(readers);
         let statement = statement.to_owned();

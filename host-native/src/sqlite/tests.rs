@@ -174,7 +174,7 @@ async fn a_full_queue_turns_writes_away() {
     };
     let (busy, (waited, refused)) = tokio::join!(biased; busy, others);
     assert_eq!((busy, waited), (Ok(vec![]), Ok(vec![])));
-    assert_eq!(refused, Err(SqlError::Unavailable("too many writes are waiting".into())));
+    assert_eq!(refused, Err(SqlError::Busy("too many writes are waiting".into())));
 }
 
 #[tokio::test]
@@ -207,6 +207,29 @@ async fn data_survives_reopening_and_closing_empties_the_log() {
     }
     let store = on_disk(&directory, &SqliteOptions::default());
     assert_eq!(count(&store, "t").await, 1);
+}
+
+#[tokio::test]
+async fn a_log_that_grew_behind_a_long_read_is_cut_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = on_disk(&directory, &SqliteOptions::default());
+    run(&store, "CREATE TABLE t (filling BLOB) STRICT").await;
+    let log = || std::fs::metadata(directory.path().join("t.db-wal")).unwrap().len();
+    let limit = u64::from(super::connection::LOG_BYTES);
+    {
+        let long = super::connection::read_only(&directory.path().join("t.db")).unwrap();
+        let _read = long.unchecked_transaction().unwrap();
+        long.query_row("SELECT count(*) FROM t", [], |_| Ok(())).unwrap();
+        for _ in 0..20 {
+            run(&store, "INSERT INTO t VALUES (zeroblob(1048576))").await;
+        }
+        assert!(log() > limit);
+    }
+    // The first one empties the log, and the second begins it anew.
+    for _ in 0..2 {
+        run(&store, "INSERT INTO t VALUES (NULL)").await;
+    }
+    assert!(log() <= limit, "{}", log());
 }
 
 #[tokio::test]

@@ -120,7 +120,7 @@ impl Refusal {
 impl From<SqlError> for StoreError {
     fn from(error: SqlError) -> Self {
         match error {
-            SqlError::Unavailable(why) => Self::Unavailable(why),
+            SqlError::Unavailable(why) | SqlError::Busy(why) => Self::Unavailable(why),
             SqlError::Refused(message) => match Refusal::parse(&message) {
                 Some(refusal) => Self::Refused(refusal),
                 // A uniqueness that a command checks, broken between its check and its write on a
@@ -184,7 +184,8 @@ impl<S: Sql> Store<S> {
         let answer = self.sql.write(statement, self.storable(parameters)).await;
         let rows = answer.map_err(|error| match error {
             SqlError::Unavailable(why) => StoreError::Unanswered(why),
-            refused => refused.into(),
+            // Refused, or never begun.
+            other => other.into(),
         })?;
         // Where a command is a function, it refuses by what it returns.
         if let Some([SqlValue::Text(text)]) = rows.first().map(Vec::as_slice)

@@ -243,7 +243,7 @@ async fn the_queue_is_bounded_in_bytes() {
     };
     let (one, two, three, (writes, bytes)) = waiting_together(&store, group).await;
     assert_eq!((one, three), (Ok(vec![]), Ok(vec![])));
-    assert_eq!(two, Err(SqlError::Unavailable(TOO_MANY_WRITES.into())));
+    assert_eq!(two, Err(SqlError::Busy(TOO_MANY_WRITES.into())));
     assert_eq!(writes, 2);
     assert!((7_000..7_500).contains(&bytes), "{bytes}");
     // What is larger than the room can still be written, alone.
@@ -271,4 +271,6 @@ async fn a_full_queue_is_a_503_that_says_when_to_come_back() {
     assert_eq!(first.status(), StatusCode::CREATED);
     assert_eq!(second.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(second.headers()[RETRY_AFTER], "1");
+    let text = std::str::from_utf8(second.body()).unwrap();
+    assert!(text.contains("nothing of this request has taken effect"), "{text}");
 }
