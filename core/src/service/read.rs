@@ -15,7 +15,7 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
         let after = parameters.cursor(CURSOR_CHARS, parse_cursor)?;
         let filter = ResourceFilter { scopes: scopes(parameters)?, cut: self.cut(parameters).await?, after };
         let page = self.store.resources(&filter, parameters.limit()?).await?;
-        let next = page.items.last().filter(|_| page.more).map(|last| cursor(last.scope, &last.id));
+        let next = page.next.map(|(scope, id)| cursor(scope, &id));
         Ok(Answer::page(page.items.iter().map(resource_text), next.as_deref()))
     }
 
@@ -48,10 +48,10 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
             cut: self.cut(parameters).await?,
             after: None,
         };
-        let page = self.store.resources(&filter, 1).await?;
+        let page = self.store.resources(&filter, limits::PAGE_ITEMS).await?;
         match page.items.as_slice() {
             [] => Err(Failure::not_found("resource")),
-            [_] if page.more => Err(Failure::parameter(
+            [_] if page.next.is_some() => Err(Failure::parameter(
                 "integration",
                 "several integrations have a resource of this id; the parameter `integration` says which one is meant",
             )),

@@ -338,6 +338,90 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
             ON CONFLICT (scope, resource_id) DO UPDATE
                 SET digest = excluded.digest, change_seq = excluded.change_seq, size = excluded.size;
     END",
+], &[
+    // A column of its own type in the middle: one rare type is found without walking the others, and
+    // who wants all three types merges three streams.
+    "CREATE INDEX IF NOT EXISTS changes_of_resource ON changes (scope, resource_id, type, seq)",
+    "CREATE INDEX IF NOT EXISTS changes_of_scope ON changes (scope, type, seq)",
+    "CREATE INDEX IF NOT EXISTS changes_of_type ON changes (type, seq, scope)",
+    // Far narrower than the table: to walk it and look at the scopes costs next to nothing.
+    "CREATE INDEX IF NOT EXISTS changes_in_order ON changes (seq, scope)",
+    "DROP INDEX IF EXISTS changes_by_resource",
+    "DROP INDEX IF EXISTS changes_by_scope",
+    "CREATE INDEX IF NOT EXISTS schemas_by_table ON schemas (table_name)",
+    "CREATE INDEX IF NOT EXISTS schemas_live ON schemas (seq) WHERE retired_at IS NULL",
+    "CREATE INDEX IF NOT EXISTS integrations_of_name ON integrations (name)",
+    "CREATE INDEX IF NOT EXISTS integrations_live ON integrations (seq) WHERE deleted_at IS NULL",
+    "CREATE INDEX IF NOT EXISTS scopes_by_group_key ON scopes (group_key)",
+    // Every resource of which there are changes: the first of them, and the one that removed it, for
+    // as long as it is removed. A page of resources as of a time walks these, not the changes.
+    "CREATE TABLE IF NOT EXISTS histories (
+        scope INTEGER NOT NULL,
+        resource_id TEXT NOT NULL,
+        first INTEGER NOT NULL,
+        gone INTEGER,
+        PRIMARY KEY (scope, resource_id)
+    ) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS histories_by_id ON histories (resource_id, scope)",
+    // A trigger of the table, so that an instance of the version before keeps them, too.
+    "CREATE TRIGGER IF NOT EXISTS changes_added AFTER INSERT ON changes BEGIN
+        INSERT INTO histories (scope, resource_id, first, gone)
+            VALUES (NEW.scope, NEW.resource_id, NEW.seq, CASE NEW.type WHEN 'removed' THEN NEW.seq END)
+            ON CONFLICT (scope, resource_id) DO UPDATE SET gone = excluded.gone
+                WHERE gone IS NOT excluded.gone;
+    END",
+    "INSERT INTO histories (scope, resource_id, first, gone)
+        SELECT c.scope, c.resource_id, min(c.seq),
+            CASE WHEN NOT EXISTS (SELECT 1 FROM resources r
+                WHERE r.scope = c.scope AND r.resource_id = c.resource_id) THEN max(c.seq) END
+        FROM changes c GROUP BY c.scope, c.resource_id
+        ON CONFLICT (scope, resource_id) DO UPDATE SET first = min(first, excluded.first)",
+    // What was forgotten: all changes up to `looked` have been looked at, and of each resource only
+    // the last one up to there is kept. `target` is where the step under way ends.
+    "CREATE TABLE IF NOT EXISTS horizon (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        looked INTEGER NOT NULL,
+        target INTEGER NOT NULL,
+        recorded_at INTEGER NOT NULL
+    )",
+    "INSERT OR IGNORE INTO horizon (one, looked, target, recorded_at) VALUES (1, 0, 0, 0)",
+    // The last change that was forgotten in a scope, and the last removal.
+    "CREATE TABLE IF NOT EXISTS forgotten (
+        scope INTEGER PRIMARY KEY,
+        seq INTEGER NOT NULL,
+        removal INTEGER NOT NULL
+    )",
+    // The last commit stays: the numbers of the next one follow from it.
+    "CREATE TRIGGER IF NOT EXISTS changes_forgotten AFTER DELETE ON changes BEGIN
+        INSERT INTO forgotten (scope, seq, removal)
+            VALUES (OLD.scope, OLD.seq, CASE OLD.type WHEN 'removed' THEN OLD.seq ELSE 0 END)
+            ON CONFLICT (scope) DO UPDATE
+                SET seq = max(seq, excluded.seq), removal = max(removal, excluded.removal);
+        DELETE FROM histories WHERE scope = OLD.scope AND resource_id = OLD.resource_id AND gone = OLD.seq;
+        DELETE FROM commits WHERE seq = OLD.commit_seq
+            AND seq < (SELECT max(seq) FROM commits)
+            AND NOT EXISTS (SELECT 1 FROM changes c
+                WHERE c.seq >= commits.first_change AND c.seq < commits.first_change + commits.changes);
+    END",
+    // Where the next change of a resource is old enough, the one before it goes; so does a removal,
+    // which has none before it any more by then. Changes are looked at in their order, so each
+    // step knows by `previous` all that it makes superfluous.
+    "CREATE VIEW IF NOT EXISTS forget AS SELECT 0 AS recorded_until, 0 AS most",
+    "CREATE TRIGGER IF NOT EXISTS forget_run INSTEAD OF INSERT ON forget BEGIN
+        UPDATE horizon SET target = min(looked + NEW.most, max(looked, coalesce((
+            SELECT first_change + changes - 1 FROM commits WHERE recorded_at <= NEW.recorded_until
+                ORDER BY recorded_at DESC, seq DESC LIMIT 1), 0)));
+        UPDATE horizon SET recorded_at = coalesce((
+            SELECT k.recorded_at FROM changes c JOIN commits k ON k.seq = c.commit_seq
+                WHERE c.seq = horizon.target), recorded_at)
+            WHERE target > looked;
+        DELETE FROM changes WHERE seq IN (
+            SELECT c.previous FROM horizon h JOIN changes c ON c.seq > h.looked AND c.seq <= h.target
+                WHERE c.previous IS NOT NULL);
+        DELETE FROM changes WHERE seq > (SELECT looked FROM horizon) AND seq <= (SELECT target FROM horizon)
+            AND type = 'removed';
+        UPDATE horizon SET looked = target;
+    END",
 ]];
 
 pub(super) const STATEMENTS: Statements = Statements {
