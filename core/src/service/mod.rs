@@ -193,6 +193,24 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
         Ok(())
     }
 
+    /// Forgets a little of what was recorded until then and is not needed for what came later: a change
+    /// after which the same resource was changed again by that time, and a removal. `false` if there is
+    /// nothing to forget any more.
+    ///
+    /// Each call is one short write, so a host calls it again and again, with pauses. What is now, what
+    /// was at any time since then, and every change since then with what was before it stay as they
+    /// are.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn forget(&self, recorded_until_unix_millis: i64) -> Result<bool, SqlError> {
+        /// Changes that one call looks at.
+        const STEP: i64 = 256;
+        self.migrate().await?;
+        self.store.forget(recorded_until_unix_millis, STEP).await
+    }
+
     /// The host's own database handle.
     pub fn sql(&self) -> &S {
         &self.store.sql

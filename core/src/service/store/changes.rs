@@ -131,8 +131,8 @@ enum Reach {
 
 /// A statement's parameters, while its text is put together.
 #[derive(Default)]
-struct Query {
-    parameters: Vec<SqlValue>,
+pub(super) struct Query {
+    pub(super) parameters: Vec<SqlValue>,
 }
 
 impl Query {
@@ -143,7 +143,7 @@ impl Query {
     }
 
     /// The scopes that a filter reaches, as a subquery; `None` if it takes any.
-    fn scopes(&mut self, filter: &ScopeFilter) -> Option<String> {
+    pub(super) fn scopes(&mut self, filter: &ScopeFilter) -> Option<String> {
         let mut conditions = Vec::new();
         if let Some(table) = filter.table.as_deref() {
             let bound = self.bind(table);
@@ -196,19 +196,25 @@ impl ResourceFilter {
                 conditions.push_str(&format!(" AND +r.scope IN ({scopes})"));
             }
             if let Some((scope, id)) = after {
-                conditions
-                    .push_str(&format!(" AND r.scope >= {scope} AND (r.scope > {scope} OR r.resource_id > {id})"));
+                conditions.push_str(&format!(
+                    " AND r.scope >= {scope} AND (r.scope > {scope} OR r.resource_id > {id})"
+                ));
             }
-            return format!("SELECT {columns} FROM {table} r WHERE {conditions} ORDER BY r.scope, r.resource_id LIMIT {limit}");
+            return format!(
+                "SELECT {columns} FROM {table} r WHERE {conditions} ORDER BY r.scope, r.resource_id LIMIT {limit}"
+            );
         }
         let Some(scopes) = scopes else {
             let behind = match after {
                 Some((scope, id)) => format!("WHERE (r.scope, r.resource_id) > ({scope}, {id})"),
                 None => String::new(),
             };
-            return format!("SELECT {columns} FROM {table} r {behind} ORDER BY r.scope, r.resource_id LIMIT {limit}");
+            return format!(
+                "SELECT {columns} FROM {table} r {behind} ORDER BY r.scope, r.resource_id LIMIT {limit}"
+            );
         };
-        let each = |scopes: &str| match dialect {
+        let each = |scopes: &str| {
+            match dialect {
             // SQLite goes through such a list in its order.
             Dialect::Sqlite => format!(
                 "SELECT {columns} FROM {table} r WHERE r.scope IN ({scopes}) ORDER BY r.scope, r.resource_id LIMIT {limit}"
@@ -218,6 +224,7 @@ impl ResourceFilter {
                     SELECT {columns} FROM {table} r WHERE r.scope = s.scope ORDER BY r.resource_id LIMIT {limit}
                 ) AS r ORDER BY s.scope, r.resource_id LIMIT {limit}"
             ),
+        }
         };
         let Some((scope, id)) = after else { return each(&scopes) };
         let later = each(&format!("{scopes} AND s.scope > {scope}"));
@@ -319,7 +326,9 @@ impl ChangeFilter {
         let bound = query.bind(count(WALKED));
         let walk = self.in_order(query, &bound);
         let order = self.order();
-        format!("SELECT w.seq FROM ({walk}) AS w WHERE w.scope IN ({scopes}) ORDER BY w.seq {order} LIMIT {limit}")
+        format!(
+            "SELECT w.seq FROM ({walk}) AS w WHERE w.scope IN ({scopes}) ORDER BY w.seq {order} LIMIT {limit}"
+        )
     }
 
     /// The streams of each scope, type by type, merged: as many rows are read as there are streams,

@@ -4,6 +4,7 @@
 //! else of the service speaks to this module.
 
 mod changes;
+mod history;
 mod ingest;
 mod manage;
 mod postgres;
@@ -16,6 +17,7 @@ use super::host::{Dialect, Row, Sql, SqlError, SqlValue};
 pub(super) use changes::{
     ChangeFilter, Provenance, ResourceFilter, ScopeFilter, StoredChange, StoredResource,
 };
+pub(super) use history::Forgotten;
 pub(super) use ingest::{Admission, After, Commit, CommittedChange, Expected, Scope, Table};
 pub(super) use manage::{Group, Integration, Key, NewIntegration, NewSchema, StoredSchema};
 
@@ -60,6 +62,9 @@ pub(super) struct Statements {
     commit_plan: &'static str,
     cut_at: &'static str,
     change_seq: &'static str,
+
+    horizon: &'static str,
+    forget: &'static str,
 }
 
 /// Why a command was not carried out.
