@@ -3,6 +3,8 @@
 mod cases;
 mod fill;
 mod server;
+#[cfg(test)]
+mod steps;
 
 use std::fs;
 use std::path::{Path, PathBuf};

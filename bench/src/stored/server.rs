@@ -50,20 +50,8 @@ impl Server {
         Ok(server)
     }
 
-    /// The target of a page: `{middle}` is the change in the middle, `{at:20}` a time, and `{next}` the
-    /// cursor that the page before has given.
-    pub(super) fn page(&mut self, target: &str, size: Size) -> Result<String> {
-        let mut target = target.replace("{middle}", &size.middle());
-        for thousandths in [20, 500, 990] {
-            let time = time(size.time(thousandths));
-            target = target.replace(&format!("{{at:{thousandths}}}"), &time);
-        }
-        let Some(first) = target.strip_suffix("&cursor={next}") else { return Ok(target) };
-        let answer: Value = serde_json::from_str(&self.get(first)?)?;
-        Ok(match answer.get("nextCursor").and_then(Value::as_str) {
-            Some(next) => format!("{first}&cursor={next}"),
-            None => first.to_owned(),
-        })
+    pub(super) fn page(&mut self, page: &str, size: Size) -> Result<String> {
+        target(page, size, |first| self.get(first))
     }
 
     pub(super) fn get(&mut self, target: &str) -> Result<String> {
@@ -110,6 +98,21 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The target of a page: `{middle}` is the change in the middle, `{at:20}` a time, and `{next}` the cursor
+/// that the page before has given.
+pub(super) fn target(page: &str, size: Size, mut get: impl FnMut(&str) -> Result<String>) -> Result<String> {
+    let mut target = page.replace("{middle}", &size.middle());
+    for thousandths in [20, 500, 990] {
+        target = target.replace(&format!("{{at:{thousandths}}}"), &time(size.time(thousandths)));
+    }
+    let Some(first) = target.strip_suffix("&cursor={next}") else { return Ok(target) };
+    let answer: Value = serde_json::from_str(&get(first)?)?;
+    Ok(match answer.get("nextCursor").and_then(Value::as_str) {
+        Some(next) => format!("{first}&cursor={next}"),
+        None => first.to_owned(),
+    })
 }
 
 /// RFC 3339 for a time of the filled databases, which lies in the days after 2023-11-14T22:13:20Z.
