@@ -6,7 +6,7 @@
 //! where each has its own words for "of each scope the first so many". A subquery names its columns:
 //! what a `*` would call them depends on settings of the connection.
 
-use super::{Columns, PAGE_BYTES, Page, Store, Stored, count, parameters};
+use super::{Columns, PAGE_BYTES, Page, Store, Stored, count, parameters, postgres};
 use crate::service::host::{Dialect, Row, Sql, SqlValue};
 
 /// Which scopes, and which id in them.
@@ -26,7 +26,7 @@ pub(in crate::service) struct ResourceFilter {
     pub(in crate::service) scopes: ScopeFilter,
     /// As of this row number of the changes.
     pub(in crate::service) cut: Option<i64>,
-    /// Behind this resource of this scope.
+    /// Behind the resource with this key of this scope.
     pub(in crate::service) after: Option<(i64, String)>,
 }
 
@@ -83,7 +83,6 @@ impl Provenance {
 /// A resource with all that its answer holds.
 #[derive(Debug, Clone)]
 pub(in crate::service) struct StoredResource {
-    pub(in crate::service) scope: i64,
     pub(in crate::service) id: String,
     pub(in crate::service) payload: String,
     pub(in crate::service) name: Option<String>,
@@ -111,7 +110,7 @@ pub(in crate::service) struct StoredChange {
 /// The three types of changes, as rows.
 const TYPES: &str = "(SELECT 'added' AS type UNION ALL SELECT 'modified' UNION ALL SELECT 'removed')";
 
-/// A page of resources, and the resource behind which the next one begins.
+/// A page of resources, and the scope and key of the resource behind which the next one begins.
 #[derive(Debug)]
 pub(in crate::service) struct Resources {
     pub(in crate::service) items: Vec<StoredResource>,
@@ -130,16 +129,49 @@ enum Reach {
 }
 
 /// A statement's parameters, while its text is put together.
-#[derive(Default)]
 pub(super) struct Query {
+    dialect: Dialect,
     pub(super) parameters: Vec<SqlValue>,
 }
 
 impl Query {
+    pub(super) fn new(dialect: Dialect) -> Self {
+        Self { dialect, parameters: Vec::new() }
+    }
+
     /// Adds a parameter, and gives the text that stands for it.
-    fn bind(&mut self, value: impl Into<SqlValue>) -> String {
-        self.parameters.push(value.into());
-        format!("?{}", self.parameters.len())
+    pub(super) fn bind(&mut self, value: impl Into<SqlValue>) -> String {
+        let value = value.into();
+        let number = self.parameters.len() + 1;
+        let text = match (self.dialect, &value) {
+            (Dialect::Sqlite, _) => format!("?{number}"),
+            (Dialect::Postgres, SqlValue::Integer(_)) => format!("${number}::bigint"),
+            (Dialect::Postgres, _) => format!("${number}::text"),
+        };
+        self.parameters.push(value);
+        text
+    }
+
+    /// Adds what a resource is looked up by.
+    fn key(&mut self, id: &str) -> String {
+        let key = self.dialect.key(id).into_owned();
+        self.bind(key)
+    }
+
+    /// The column of a resource's id, as it is told.
+    pub(super) fn id_of(&self, table: &str) -> String {
+        match self.dialect {
+            Dialect::Sqlite => format!("{table}.resource_id"),
+            Dialect::Postgres => format!("coalesce({table}.long_id, {table}.resource_id)"),
+        }
+    }
+
+    /// The statement as the dialect wants it.
+    pub(super) fn statement(&self, text: String) -> String {
+        match self.dialect {
+            Dialect::Sqlite => text,
+            Dialect::Postgres => postgres::qualified(&text),
+        }
     }
 
     /// The scopes that a filter reaches, as a subquery; `None` if it takes any.
@@ -180,7 +212,6 @@ impl ResourceFilter {
     /// what two such parts hold.
     fn walk(
         &self,
-        dialect: Dialect,
         query: &mut Query,
         columns: &str,
         table: &str,
@@ -191,7 +222,7 @@ impl ResourceFilter {
         let after = after.map(|(scope, id)| (query.bind(*scope), query.bind(id.as_str())));
         if let Some(id) = self.scopes.id.as_deref() {
             // Found by its id, in the scopes that have it; `+` keeps the index of the others out.
-            let mut conditions = format!("r.resource_id = {}", query.bind(id));
+            let mut conditions = format!("r.resource_id = {}", query.key(id));
             if let Some(scopes) = scopes {
                 conditions.push_str(&format!(" AND +r.scope IN ({scopes})"));
             }
@@ -214,7 +245,7 @@ impl ResourceFilter {
             );
         };
         let each = |scopes: &str| {
-            match dialect {
+            match query.dialect {
             // SQLite goes through such a list in its order.
             Dialect::Sqlite => format!(
                 "SELECT {columns} FROM {table} r WHERE r.scope IN ({scopes}) ORDER BY r.scope, r.resource_id LIMIT {limit}"
@@ -245,7 +276,6 @@ impl ResourceFilter {
     /// that time may be among the answers, without a change.
     fn listed(
         &self,
-        dialect: Dialect,
         query: &mut Query,
         after: Option<&(i64, String)>,
         limit: usize,
@@ -255,9 +285,9 @@ impl ResourceFilter {
         let Some(cut) = self.cut else {
             if self.scopes.id.is_none() {
                 let columns = "r.scope, r.resource_id, r.change_seq, r.size";
-                return self.walk(dialect, query, columns, "resources", after, &limit);
+                return self.walk(query, columns, "resources", after, &limit);
             }
-            let walk = self.walk(dialect, query, "r.scope, r.resource_id", "histories", after, ALL);
+            let walk = self.walk(query, "r.scope, r.resource_id", "histories", after, ALL);
             return format!(
                 "SELECT r.scope, r.resource_id, r.change_seq, r.size FROM ({walk}) AS h CROSS JOIN resources r
                 WHERE r.scope = h.scope AND r.resource_id = h.resource_id ORDER BY r.scope, r.resource_id LIMIT {limit}"
@@ -266,7 +296,7 @@ impl ResourceFilter {
         let cut = query.bind(cut);
         let walked = query.bind(count(walked));
         let walk =
-            self.walk(dialect, query, "r.scope, r.resource_id, r.first, r.gone", "histories", after, &walked);
+            self.walk(query, "r.scope, r.resource_id, r.first, r.gone", "histories", after, &walked);
         let last = |change: &str| {
             format!(
                 "SELECT (SELECT max(a.seq) FROM changes a WHERE a.scope = h.scope AND a.resource_id = h.resource_id
@@ -333,7 +363,7 @@ impl ChangeFilter {
 
     /// The streams of each scope, type by type, merged: as many rows are read as there are streams,
     /// and as the page holds.
-    fn merged(&self, dialect: Dialect, query: &mut Query, scopes: Option<String>, limit: &str) -> String {
+    fn merged(&self, query: &mut Query, scopes: Option<String>, limit: &str) -> String {
         let range = self.range(query);
         let order = self.order();
         let types = match self.change {
@@ -343,13 +373,13 @@ impl ChangeFilter {
         let (scopes, of) = match self.scopes.id.as_deref() {
             None => (scopes.unwrap_or_else(|| "SELECT s.scope FROM scopes s".to_owned()), String::new()),
             Some(id) => {
-                let id = query.bind(id);
+                let id = query.key(id);
                 let among = scopes.map_or_else(String::new, |scopes| format!(" AND +h.scope IN ({scopes})"));
                 let scopes = format!("SELECT h.scope FROM histories h WHERE h.resource_id = {id}{among}");
                 (scopes, format!(" AND x.resource_id = {id}"))
             }
         };
-        match dialect {
+        match query.dialect {
             // The queue of the recursion is the heap of the merge.
             Dialect::Sqlite => {
                 let (best, beyond) = if self.descending { ("max", "<") } else { ("min", ">") };
@@ -444,15 +474,15 @@ impl<S: Sql> Store<S> {
         after: Option<&(i64, String)>,
         walked: usize,
     ) -> Stored<Option<(i64, String)>> {
-        let mut query = Query::default();
+        let mut query = Query::new(self.dialect);
         let bound = query.bind(count(walked));
         let walk =
-            filter.walk(self.dialect, &mut query, "r.scope, r.resource_id", "histories", after, &bound);
+            filter.walk(&mut query, "r.scope, r.resource_id", "histories", after, &bound);
         let before = query.bind(count(walked.saturating_sub(1)));
         let statement = format!(
             "SELECT scope, resource_id FROM ({walk}) AS walked ORDER BY scope, resource_id LIMIT 1 OFFSET {before}"
         );
-        let rows = self.read(&statement, query.parameters).await?;
+        let rows = self.read(&query.statement(statement), query.parameters).await?;
         Ok(rows.first().map(|row| {
             let mut columns = Columns::of(row);
             (columns.integer(), columns.text())
@@ -466,12 +496,12 @@ impl<S: Sql> Store<S> {
         limit: usize,
         walked: usize,
     ) -> Stored<Resources> {
-        let mut query = Query::default();
-        let listed = filter.listed(self.dialect, &mut query, after, limit + 1, walked);
+        let mut query = Query::new(self.dialect);
+        let listed = filter.listed(&mut query, after, limit + 1, walked);
         let bytes = query.bind(PAGE_BYTES);
-        let provenance = Provenance::COLUMNS;
+        let (id, provenance) = (query.id_of("c"), Provenance::COLUMNS);
         let statement = format!(
-            "SELECT page.total, page.scope, page.resource_id, c.payload, c.name, c.digest, c.schema_version,
+            "SELECT page.total, page.scope, page.resource_id, {id}, c.payload, c.name, c.digest, c.schema_version,
                 {provenance}
             FROM (
                 SELECT scope, resource_id, change_seq, count(*) OVER () AS total,
@@ -486,25 +516,22 @@ impl<S: Sql> Store<S> {
             WHERE page.number = 1 OR page.bytes <= {bytes}
             ORDER BY page.scope, page.resource_id"
         );
-        let rows = self.read(&statement, query.parameters).await?;
+        let rows = self.read(&query.statement(statement), query.parameters).await?;
         let page = cut_page(&rows, limit, |columns| {
-            let (scope, id) = (columns.integer(), columns.text());
-            let Some(payload) = columns.optional_text() else { return Err((scope, id)) };
-            Ok(StoredResource {
-                scope,
+            let (scope, key) = (columns.integer(), columns.text());
+            let id = columns.text();
+            let resource = columns.optional_text().map(|payload| StoredResource {
                 id,
                 payload,
                 name: columns.optional_text(),
                 digest: columns.text(),
                 schema_version: columns.integer(),
                 provenance: Provenance::of(columns),
-            })
+            });
+            ((scope, key), resource)
         });
-        let next = page.items.last().filter(|_| page.more).map(|last| match last {
-            Ok(resource) => (resource.scope, resource.id.clone()),
-            Err(not_there) => not_there.clone(),
-        });
-        Ok(Resources { items: page.items.into_iter().filter_map(Result::ok).collect(), next })
+        let next = page.items.last().filter(|_| page.more).map(|(place, _)| place.clone());
+        Ok(Resources { items: page.items.into_iter().filter_map(|(_, resource)| resource).collect(), next })
     }
 
     /// A page of the feed.
@@ -527,14 +554,14 @@ impl<S: Sql> Store<S> {
     /// How many scopes a filter reaches, as far as that makes a difference.
     async fn reach(&self, filter: &ScopeFilter) -> Stored<Reach> {
         const FEW: usize = 200;
-        let mut query = Query::default();
+        let mut query = Query::new(self.dialect);
         if filter.id.is_some() {
             return Ok(if filter.reaches_all() { Reach::All } else { Reach::Few });
         }
         let Some(scopes) = query.scopes(filter) else { return Ok(Reach::All) };
         let limit = query.bind(count(FEW + 1));
         let statement = format!("SELECT count(*) FROM ({scopes} LIMIT {limit}) AS reached");
-        let rows = self.read(&statement, query.parameters).await?;
+        let rows = self.read(&query.statement(statement), query.parameters).await?;
         let reached = rows.first().map_or(0, |row| Columns::of(row).integer());
         Ok(if usize::try_from(reached).is_ok_and(|reached| reached > FEW) { Reach::Many } else { Reach::Few })
     }
@@ -545,19 +572,19 @@ impl<S: Sql> Store<S> {
         limit: usize,
         reach: Reach,
     ) -> Stored<Page<StoredChange>> {
-        let mut query = Query::default();
+        let mut query = Query::new(self.dialect);
         let bound = query.bind(count(limit + 1));
         let scopes = query.scopes(&filter.scopes);
         let listed = match (reach, scopes) {
             (Reach::All, _) if filter.scopes.id.is_none() => filter.in_order(&mut query, &bound),
             (Reach::Many, Some(scopes)) => filter.walked(&mut query, &scopes, &bound),
-            (_, scopes) => filter.merged(self.dialect, &mut query, scopes, &bound),
+            (_, scopes) => filter.merged(&mut query, scopes, &bound),
         };
         let bytes = query.bind(PAGE_BYTES);
         let order = filter.order();
-        let provenance = Provenance::COLUMNS;
+        let (id, provenance) = (query.id_of("c"), Provenance::COLUMNS);
         let statement = format!(
-            "SELECT page.total, c.seq, k.id, c.seq - k.first_change, c.resource_id, c.type, c.fields, p.payload, c.payload,
+            "SELECT page.total, c.seq, k.id, c.seq - k.first_change, {id}, c.type, c.fields, p.payload, c.payload,
                 {provenance}
             FROM (
                 SELECT seq, count(*) OVER () AS total,
@@ -576,7 +603,7 @@ impl<S: Sql> Store<S> {
             WHERE page.number = 1 OR page.bytes <= {bytes}
             ORDER BY c.seq {order}"
         );
-        let rows = self.read(&statement, query.parameters).await?;
+        let rows = self.read(&query.statement(statement), query.parameters).await?;
         Ok(cut_page(&rows, limit, |columns| StoredChange {
             seq: columns.integer(),
             commit_id: columns.text(),

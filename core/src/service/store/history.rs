@@ -34,12 +34,12 @@ impl<S: Sql> Store<S> {
 
     /// What was forgotten in the scopes that a filter reaches.
     pub(in crate::service) async fn forgotten(&self, filter: &ScopeFilter) -> Stored<Forgotten> {
-        let mut query = Query::default();
+        let mut query = Query::new(self.dialect);
         let among =
             query.scopes(filter).map_or_else(String::new, |scopes| format!(" WHERE f.scope IN ({scopes})"));
         let statement =
             format!("SELECT coalesce(max(f.seq), 0), coalesce(max(f.removal), 0) FROM forgotten f{among}");
-        let rows = self.read(&statement, query.parameters).await?;
+        let rows = self.read(&query.statement(statement), query.parameters).await?;
         Ok(rows.first().map_or_else(Forgotten::default, |row| {
             let mut columns = Columns::of(row);
             Forgotten { change: columns.integer(), removal: columns.integer() }
