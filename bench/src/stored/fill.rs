@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use tidegate::{Database, SqliteOptions, SqliteStore, SystemClock, SystemRandomness};
-use tidegate_core::Digest;
+use tidegate_core::{Digest, PreparedSchema};
 use tidegate_core::service::{AllowedOrigins, Service, Settings};
 
 /// The schema of each table.
@@ -195,7 +195,8 @@ fn aside(connection: &Connection) -> Result<Vec<String>> {
 /// Tables, integrations and scopes: two large ones, and many that share tables, integrations and
 /// group keys in all ways.
 fn declare(connection: &Connection, size: Size) -> Result<()> {
-    let schema = Digest::of_text(SCHEMA.as_bytes()).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let schema = PreparedSchema::prepare(SCHEMA.as_bytes());
+    let schema = schema.map_err(|_| anyhow::anyhow!("the schema cannot be prepared"))?.digest();
     connection.execute_batch(&format!(
         "INSERT INTO groups (id, prefix, name, created_at) VALUES ('group', 'bench', 'Bench', {START});
         INSERT INTO schemas (id, resource_name, group_prefix, table_name, name, version, schema, digest, created_at,

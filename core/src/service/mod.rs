@@ -45,6 +45,7 @@ pub use self::origin::{AllowedOrigins, CrossOrigin, OriginError};
 use self::request::{Parameters, decode_segment};
 use self::route::Action;
 use self::store::{Store, StoreError};
+pub use self::store::{Fault, Verified};
 use self::turns::Turns;
 use crate::digest::Digest;
 use crate::problem::Code;
@@ -209,6 +210,24 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
         const STEP: i64 = 256;
         self.migrate().await?;
         self.store.forget(recorded_until_unix_millis, STEP).await
+    }
+
+    /// Whether what is stored agrees with itself: each payload with its digest, each schema with its own,
+    /// each change with the one before it, the state with the feed, each commit with its changes. Each
+    /// fault is told as it is found, so that nothing has to be kept.
+    ///
+    /// Reads everything, in pages. A server may go on using the database meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The database's, also where its tables are of another version.
+    pub async fn verify(&self, mut fault: impl FnMut(Fault)) -> Result<Verified, SqlError> {
+        self.store.verify(&mut fault).await.map_err(|error| match error {
+            StoreError::Unavailable(why) | StoreError::Unanswered(why) | StoreError::Broken(why) => {
+                SqlError::Unavailable(why)
+            }
+            StoreError::Refused(refusal) => SqlError::Refused(refusal.what),
+        })
     }
 
     /// The host's own database handle.

@@ -9,6 +9,7 @@ mod ingest;
 mod manage;
 mod postgres;
 mod sqlite;
+mod verify;
 
 use std::borrow::Cow;
 
@@ -20,6 +21,7 @@ pub(super) use changes::{
 pub(super) use history::Forgotten;
 pub(super) use ingest::{Admission, After, Commit, CommittedChange, Expected, Scope, Table};
 pub(super) use manage::{Group, Integration, Key, NewIntegration, NewSchema, StoredSchema};
+pub use verify::{Fault, Verified};
 
 /// What one page of a list may hold in payload bytes; a page ends early rather than above that. As
 /// the JSON of an answer over a network it can be twice as long, and libSQL's server sends 10 MB.
