@@ -17,3 +17,5 @@ pub mod module;
 pub mod native;
 #[cfg(feature = "edge")]
 pub mod site;
+#[cfg(feature = "growth")]
+pub mod stored;

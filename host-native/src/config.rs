@@ -156,6 +156,9 @@ pub struct Config {
     pub allowed_origins: AllowedOrigins,
     /// Whether an empty database gets the worked example.
     pub demo: bool,
+    /// How long old history is kept; for ever, unless it is said. What is now is never forgotten, nor
+    /// what was at any time since then.
+    pub keep_history: Option<Duration>,
     /// How long and how much a client may keep the server busy.
     pub limits: ConnectionLimits,
 }
@@ -169,6 +172,7 @@ impl Config {
             admin_token,
             allowed_origins: AllowedOrigins::default(),
             demo: false,
+            keep_history: None,
             limits: ConnectionLimits::default(),
         }
     }

@@ -4,6 +4,7 @@
 mod body;
 pub mod config;
 mod exchange;
+mod history;
 mod metrics;
 mod postgres;
 mod queue;

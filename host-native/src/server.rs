@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use crate::body::RequestBody;
 use crate::config::{Config, ConnectionLimits};
 use crate::exchange::{Shared, respond};
+use crate::history;
 use crate::metrics::Metrics;
 use crate::store::NativeStore;
 use crate::system::{NativeService, SystemClock, SystemRandomness};
@@ -82,6 +83,8 @@ pub struct Server<A = NativeService> {
     local_addr: SocketAddr,
     shared: Arc<Shared<A>>,
     demo: Option<Demo>,
+    /// What goes on beside the requests.
+    background: JoinSet<()>,
 }
 
 impl<A> fmt::Debug for Server<A> {
@@ -110,7 +113,11 @@ impl Server {
         service.migrate().await?;
         let demo = if config.demo { service.install_demo().await? } else { None };
         let shared = Arc::new(Shared::new(service, config.limits, metrics));
-        Ok(Self { listener, local_addr, shared, demo })
+        let mut background = JoinSet::new();
+        if let Some(keep) = config.keep_history {
+            background.spawn(history::keep(Arc::clone(&shared), keep));
+        }
+        Ok(Self { listener, local_addr, shared, demo, background })
     }
 
     /// The worked example, when the configuration asked for it and the database holds nothing
@@ -133,7 +140,7 @@ impl<A: Application> Server<A> {
     ) -> Result<Self, StartError> {
         let (listener, local_addr) = listen(addr).await?;
         let shared = Arc::new(Shared::new(application, limits, Metrics::new()));
-        Ok(Self { listener, local_addr, shared, demo: None })
+        Ok(Self { listener, local_addr, shared, demo: None, background: JoinSet::new() })
     }
 
     /// The address it listens on, with the real port.
@@ -144,7 +151,7 @@ impl<A: Application> Server<A> {
     /// Answers requests until `shutdown` resolves; then accepts no more, finishes what is in
     /// flight, and closes the application.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, shared, .. } = self;
+        let Self { listener, shared, mut background, .. } = self;
         let permits = Arc::new(Semaphore::new(shared.limits.connections.max(1)));
         let (stop, stopping) = watch::channel(false);
         let mut connections = JoinSet::new();
@@ -165,6 +172,7 @@ impl<A: Application> Server<A> {
         }
         drop(listener);
         tracing::info!(connections = connections.len(), "shutting down");
+        background.shutdown().await;
         stop.send_replace(true);
         let finish = async { while connections.join_next().await.is_some() {} };
         if tokio::time::timeout(shared.limits.shutdown_timeout, finish).await.is_err() {

@@ -11,6 +11,7 @@ mod readers;
 mod tests;
 mod writer;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tidegate_core::service::{Row, Sql, SqlError, SqlValue};
@@ -87,6 +88,15 @@ impl SqliteStore {
             Database::File(path) => Some(Arc::new(Readers::open(path, options.readers)?)),
         };
         Ok(Self { writer: Writer::start(connection, options, metrics)?, readers })
+    }
+
+    /// Writes a copy of a database into a new file, as it is at one moment. Others may go on using it.
+    ///
+    /// # Errors
+    ///
+    /// [`SqlError::Unavailable`] when the one cannot be read, or the other not be written.
+    pub fn copy(source: &Path, target: &Path) -> Result<(), SqlError> {
+        connection::copy(source, target)
     }
 
     /// Finishes the writes that were accepted, empties the write-ahead log into the file and

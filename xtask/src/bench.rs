@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::workspace::Workspace;
-use crate::{component, instructions, npm, process, tools};
+use crate::{artefacts, component, instructions, npm, process, tools};
 
 /// What can be measured.
 #[derive(Clone, Copy, ValueEnum)]
@@ -19,6 +19,8 @@ enum Subject {
     Edge,
     /// The core as WebAssembly in Node.js and Chromium, beside `JSON.parse` and Ajv
     Js,
+    /// The server beside a thousand stored resources, and beside a million
+    Growth,
 }
 
 /// What to measure, and how long.
@@ -31,9 +33,15 @@ pub(crate) struct Bench {
     /// How long one turn of a side takes, in milliseconds (`core`)
     #[arg(long)]
     turn_ms: Option<u64>,
+    /// Beside ten thousand stored resources, and not a million (`growth`)
+    #[arg(long)]
+    quick: bool,
 }
 
 pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
+    if bench.quick && !matches!(bench.subject, Subject::Growth) {
+        bail!("only `growth` takes `--quick`");
+    }
     match bench.subject {
         Subject::Core => core(workspace, bench),
         _ if bench.filter.is_some() || bench.turn_ms.is_some() => {
@@ -41,7 +49,20 @@ pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
         }
         Subject::Edge => edge(workspace),
         Subject::Js => js(workspace),
+        Subject::Growth => growth(workspace, bench.quick),
     }
+}
+
+/// Two databases of several gigabytes below `target/`, which are removed again.
+fn growth(workspace: &Workspace, quick: bool) -> Result<()> {
+    let program = artefacts::native(workspace)?;
+    let mut command = program_of(workspace, "growth", "growth");
+    command.arg("--program").arg(program);
+    command.arg("--directory").arg(workspace.target.join("xtask"));
+    if quick {
+        command.arg("--quick");
+    }
+    process::run(&mut command)
 }
 
 fn core(workspace: &Workspace, bench: &Bench) -> Result<()> {

@@ -45,6 +45,7 @@ pub use self::origin::{AllowedOrigins, CrossOrigin, OriginError};
 use self::request::{Parameters, decode_segment};
 use self::route::Action;
 use self::store::{Store, StoreError};
+pub use self::store::{Fault, Verified};
 use self::turns::Turns;
 use crate::digest::Digest;
 use crate::problem::Code;
@@ -191,6 +192,42 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
             self.common.migrated.store(true, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// Forgets a little of what was recorded until then and is not needed for what came later: a change
+    /// after which the same resource was changed again by that time, and a removal. `false` if there is
+    /// nothing to forget any more.
+    ///
+    /// Each call is one short write, so a host calls it again and again, with pauses. What is now, what
+    /// was at any time since then, and every change since then with what was before it stay as they
+    /// are.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn forget(&self, recorded_until_unix_millis: i64) -> Result<bool, SqlError> {
+        /// Changes that one call looks at.
+        const STEP: i64 = 256;
+        self.migrate().await?;
+        self.store.forget(recorded_until_unix_millis, STEP).await
+    }
+
+    /// Whether what is stored agrees with itself: each payload with its digest, each schema with its own,
+    /// each change with the one before it, the state with the feed, each commit with its changes. Each
+    /// fault is told as it is found, so that nothing has to be kept.
+    ///
+    /// Reads everything, in pages. A server may go on using the database meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The database's, also where its tables are of another version.
+    pub async fn verify(&self, mut fault: impl FnMut(Fault)) -> Result<Verified, SqlError> {
+        self.store.verify(&mut fault).await.map_err(|error| match error {
+            StoreError::Unavailable(why) | StoreError::Unanswered(why) | StoreError::Broken(why) => {
+                SqlError::Unavailable(why)
+            }
+            StoreError::Refused(refusal) => SqlError::Refused(refusal.what),
+        })
     }
 
     /// The host's own database handle.

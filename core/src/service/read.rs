@@ -4,8 +4,10 @@ use super::answer::{Answer, row_cursor};
 use super::failure::{Failure, Handled};
 use super::host::{Clock, Configuration, Randomness, Sql};
 use super::json::Object;
-use super::request::Parameters;
-use super::store::{ChangeFilter, Provenance, ResourceFilter, ScopeFilter, StoredChange, StoredResource};
+use super::request::{Parameters, parse_row_cursor};
+use super::store::{
+    ChangeFilter, Forgotten, Provenance, ResourceFilter, ScopeFilter, StoredChange, StoredResource,
+};
 use super::{Service, time};
 use crate::limits;
 use crate::plan::ChangeType;
@@ -13,19 +15,35 @@ use crate::plan::ChangeType;
 impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
     pub(super) async fn list_resources(&self, parameters: &Parameters<'_>) -> Handled<Answer> {
         let after = parameters.cursor(CURSOR_CHARS, parse_cursor)?;
-        let filter = ResourceFilter { scopes: scopes(parameters)?, cut: self.cut(parameters).await?, after };
+        let at = at(parameters)?;
+        let filter = ResourceFilter { scopes: scopes(parameters)?, cut: self.cut(at).await?, after };
         let page = self.store.resources(&filter, parameters.limit()?).await?;
-        let next = page.items.last().filter(|_| page.more).map(|last| cursor(last.scope, &last.id));
+        self.is_known(at).await?;
+        let next = page.next.map(|(scope, id)| cursor(scope, &id));
         Ok(Answer::page(page.items.iter().map(resource_text), next.as_deref()))
     }
 
     /// The row of the last change that `?at=` lets see.
-    async fn cut(&self, parameters: &Parameters<'_>) -> Handled<Option<i64>> {
-        let Some(text) = parameters.text("at", 100)? else { return Ok(None) };
-        let Some(at) = time::parse(&text) else {
-            return Err(Failure::parameter("at", "the parameter `at` is a time as RFC 3339 writes it"));
-        };
-        Ok(Some(self.store.cut_at(at).await?))
+    async fn cut(&self, at: Option<i64>) -> Handled<Option<i64>> {
+        match at {
+            None => Ok(None),
+            Some(at) => Ok(Some(self.store.cut_at(at).await?)),
+        }
+    }
+
+    /// Refuses a time of which not everything is known any more. Asked for after the reading: what is
+    /// forgotten meanwhile must not be missing in silence.
+    async fn is_known(&self, at: Option<i64>) -> Handled<()> {
+        let Some(at) = at else { return Ok(()) };
+        let horizon = self.store.horizon().await?;
+        if horizon.looked > 0 && at < horizon.recorded_at {
+            let since = time::format(horizon.recorded_at);
+            return Err(Failure::parameter(
+                "at",
+                format!("history is kept since {since}; this is before it"),
+            ));
+        }
+        Ok(())
     }
 
     pub(super) async fn read_resource(
@@ -38,6 +56,7 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
         if !resource_name.starts_with('_') {
             return Err(Failure::not_found("resource"));
         }
+        let at = at(parameters)?;
         let filter = ResourceFilter {
             scopes: ScopeFilter {
                 table: Some(resource_name.to_owned()),
@@ -45,13 +64,14 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
                 group_key: Some(parameters.text("groupKey", limits::GROUP_KEY_CHARS)?.unwrap_or_default()),
                 id: Some(id.to_owned()),
             },
-            cut: self.cut(parameters).await?,
+            cut: self.cut(at).await?,
             after: None,
         };
-        let page = self.store.resources(&filter, 1).await?;
+        let page = self.store.resources(&filter, limits::PAGE_ITEMS).await?;
+        self.is_known(at).await?;
         match page.items.as_slice() {
             [] => Err(Failure::not_found("resource")),
-            [_] if page.more => Err(Failure::parameter(
+            [_] if page.next.is_some() => Err(Failure::parameter(
                 "integration",
                 "several integrations have a resource of this id; the parameter `integration` says which one is meant",
             )),
@@ -85,23 +105,126 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
         };
         let mut filter =
             ChangeFilter { scopes: scopes(parameters)?, change, after, before: None, descending };
-        if let Some(row) = parameters.row_cursor()? {
+        let cursor = parameters.cursor(100, FeedCursor::parse)?;
+        if let Some(cursor) = cursor {
             if descending {
-                filter.before = Some(row);
+                filter.before = Some(cursor.row);
             } else {
-                filter.after = Some(row.max(filter.after.unwrap_or_default()));
+                filter.after = Some(cursor.row.max(filter.after.unwrap_or_default()));
             }
         }
-        let page = self.store.changes(&filter, parameters.limit()?).await?;
-        let next = page.items.last().filter(|_| page.more).map(|last| row_cursor(last.seq));
+        let limit = parameters.limit()?;
+        if descending {
+            let page = self.store.changes(&filter, limit).await?;
+            if filter.after.is_some_and(|after| after > 0) {
+                self.nothing_is_missing(&filter, None).await?;
+            }
+            let next = page.items.last().filter(|_| page.more);
+            let next = next.map(|last| FeedCursor { row: last.seq, removal: None }.text());
+            return Ok(Answer::page(page.items.iter().map(change_text), next.as_deref()));
+        }
+        // Who begins at the beginning gets what is kept. What was forgotten by now is not missed, as
+        // long as no removal is forgotten on the way of which the addition was read.
+        let begun = match (cursor, filter.after.unwrap_or_default()) {
+            (None, 0) => Some(self.store.forgotten(&filter.scopes).await?),
+            _ => None,
+        };
+        let page = self.store.changes(&filter, limit).await?;
+        let forgotten = match begun {
+            Some(begun) => begun,
+            None => self.nothing_is_missing(&filter, cursor).await?,
+        };
+        let removal = cursor.and_then(|cursor| cursor.removal).unwrap_or(forgotten.removal);
+        let next = page.items.last().filter(|_| page.more).map(|last| {
+            let removal = (last.seq < forgotten.change).then_some(removal);
+            FeedCursor { row: last.seq, removal }.text()
+        });
         Ok(Answer::page(page.items.iter().map(change_text), next.as_deref()))
     }
 
+    /// Refuses to go on with the feed where something behind its place was forgotten. Asked for after
+    /// the reading, as something may be forgotten meanwhile.
+    async fn nothing_is_missing(
+        &self,
+        filter: &ChangeFilter,
+        cursor: Option<FeedCursor>,
+    ) -> Handled<Forgotten> {
+        let forgotten = self.store.forgotten(&filter.scopes).await?;
+        let place = filter.after.unwrap_or_default();
+        match cursor {
+            None if place < forgotten.change => {
+                let since = time::format(self.store.horizon().await?.recorded_at);
+                let detail = format!(
+                    "this change is older than the history that is kept (since {since}), and changes after it have \
+                     been forgotten; read the resources, and go on after a change that is known"
+                );
+                Err(Failure::parameter("after", detail))
+            }
+            Some(cursor)
+                if match cursor.removal {
+                    None => place < forgotten.change,
+                    Some(removal) => removal < forgotten.removal && place < forgotten.removal,
+                } =>
+            {
+                let detail = "changes behind this page have been forgotten since it was read; begin anew";
+                Err(Failure::parameter("cursor", detail))
+            }
+            _ => Ok(forgotten),
+        }
+    }
+
     async fn change_row(&self, change_id: &str) -> Handled<i64> {
-        let unknown = || Failure::parameter("after", "the parameter `after` is the `changeId` of a change");
-        let (commit, number) = change_id.rsplit_once('-').ok_or_else(unknown)?;
-        let number = number.parse().map_err(|_| unknown())?;
-        self.store.change_seq(commit, number).await?.ok_or_else(unknown)
+        let not_one = || Failure::parameter("after", "the parameter `after` is the `changeId` of a change");
+        let (commit, number) = change_id.rsplit_once('-').ok_or_else(not_one)?;
+        let number = number.parse().map_err(|_| not_one())?;
+        if let Some(row) = self.store.change_seq(commit, number).await? {
+            return Ok(row);
+        }
+        let horizon = self.store.horizon().await?;
+        if horizon.looked == 0 {
+            return Err(not_one());
+        }
+        let since = time::format(horizon.recorded_at);
+        let detail = format!(
+            "this change is unknown, or older than the history that is kept (since {since}); read the resources, \
+             and go on after a change that is known"
+        );
+        Err(Failure::parameter("after", detail))
+    }
+}
+
+/// Where a page of the feed ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FeedCursor {
+    row: i64,
+    /// Among changes of which some were forgotten before they were read: the last removal among those.
+    removal: Option<i64>,
+}
+
+impl FeedCursor {
+    fn parse(text: &str) -> Option<Self> {
+        let (row, removal) = match text.split_once('.') {
+            Some((row, removal)) => (row, Some(parse_row_cursor(removal)?)),
+            None => (text, None),
+        };
+        Some(Self { row: parse_row_cursor(row)?, removal })
+    }
+
+    fn text(self) -> String {
+        let row = row_cursor(self.row);
+        match self.removal {
+            None => row,
+            Some(removal) => format!("{row}.{}", row_cursor(removal)),
+        }
+    }
+}
+
+/// The time that `?at=` gives, in Unix milliseconds.
+fn at(parameters: &Parameters<'_>) -> Handled<Option<i64>> {
+    let Some(text) = parameters.text("at", 100)? else { return Ok(None) };
+    match time::parse(&text) {
+        Some(at) => Ok(Some(at)),
+        None => Err(Failure::parameter("at", "the parameter `at` is a time as RFC 3339 writes it")),
     }
 }
 

@@ -93,7 +93,7 @@ impl<'q> Parameters<'q> {
 
     /// The row behind which a page begins.
     pub(super) fn row_cursor(&self) -> Handled<Option<i64>> {
-        self.cursor(100, |text| i64::from_str_radix(text.strip_prefix('c')?, 36).ok())
+        self.cursor(100, parse_row_cursor)
     }
 
     /// A list's opaque cursor, read by the list's own rule.
@@ -117,6 +117,11 @@ impl<'q> Parameters<'q> {
         }
         Ok(values)
     }
+}
+
+/// A row as a cursor names it.
+pub(super) fn parse_row_cursor(text: &str) -> Option<i64> {
+    i64::from_str_radix(text.strip_prefix('c')?, 36).ok()
 }
 
 /// Decodes a name or value of a query, in which `+` is a space as HTML forms write it.

@@ -1,11 +1,13 @@
 //! The commands, and what their exit codes mean.
 
+mod backup;
 mod check;
 mod input;
 mod logs;
 mod plan;
 mod report;
 mod serve;
+mod verify;
 
 use std::fmt::Display;
 use std::io::{self, Write, stdout};
@@ -13,6 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use serde::Serialize;
+use tidegate::Database;
 
 /// The same gate for a company's own data in the browser, at the edge and here.
 #[derive(Debug, Parser)]
@@ -27,6 +30,8 @@ enum Command {
     Serve(serve::Serve),
     Check(check::Check),
     Plan(plan::PlanCommand),
+    Backup(backup::Backup),
+    Verify(verify::Verify),
 }
 
 /// How a command ended, when it did not fail.
@@ -50,6 +55,8 @@ impl Cli {
             Command::Serve(serve) => serve.run(),
             Command::Check(check) => check.run(),
             Command::Plan(plan) => plan.run(),
+            Command::Backup(backup) => backup.run(),
+            Command::Verify(verify) => verify.run(),
         };
         match outcome {
             Ok(Verdict::Passed) => ExitCode::SUCCESS,
@@ -75,6 +82,17 @@ impl Failure {
 impl Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// A database that is there already: a file that is not is not made.
+fn stored_database(url: &str) -> Result<Database, Failure> {
+    match url.parse::<Database>().map_err(Failure::new)? {
+        Database::Memory => Err(Failure::new("what is in memory ends with its process")),
+        Database::File(path) if !path.is_file() => {
+            Err(Failure::new(format_args!("there is no file `{}`", path.display())))
+        }
+        database => Ok(database),
     }
 }
 

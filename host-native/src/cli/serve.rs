@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io::{self, Write, stdout};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::time::Duration;
 
 use clap::Args;
 use tidegate::{AdminToken, AllowedOrigins, Config, ConnectionLimits, Database, Server};
@@ -41,6 +42,10 @@ pub(super) struct Serve {
     #[arg(long)]
     demo: bool,
 
+    /// Forget changes that are older than so many days and not needed for what came later
+    #[arg(long, value_name = "DAYS", env = "TIDEGATE_KEEP_HISTORY", value_parser = clap::value_parser!(u32).range(1..))]
+    keep_history: Option<u32>,
+
     /// How log lines look
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -60,6 +65,7 @@ impl Serve {
             admin_token: AdminToken::new(self.admin_token).map_err(Failure::new)?,
             allowed_origins: self.allow_origin.join(",").parse::<AllowedOrigins>().map_err(Failure::new)?,
             demo: self.demo,
+            keep_history: self.keep_history.map(|days| Duration::from_secs(u64::from(days) * 24 * 60 * 60)),
             limits: ConnectionLimits::default(),
         };
         logs::install(self.log_format, self.log_level);

@@ -68,6 +68,19 @@ pub(super) fn read_only(path: &Path) -> Result<Connection, SqlError> {
     open().map_err(|error| explain(&error))
 }
 
+/// Writes a copy of a database into a file that is not there yet.
+pub(super) fn copy(source: &Path, target: &Path) -> Result<(), SqlError> {
+    let copy = || -> rusqlite::Result<()> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(source, flags)?;
+        common(&connection)?;
+        let target = target.to_str().ok_or_else(|| Error::InvalidPath(target.to_owned()))?;
+        // One read of one snapshot: no write waits for it.
+        connection.execute("VACUUM INTO ?1", [target]).map(|_| ())
+    };
+    copy().map_err(|error| explain(&error))
+}
+
 fn common(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);

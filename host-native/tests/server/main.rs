@@ -3,6 +3,7 @@
 
 mod commands;
 mod front;
+mod history;
 mod native;
 mod operations;
 mod support;

@@ -249,7 +249,12 @@ fn reading(action: Action) -> Operation {
             .describe(
                 "Read in ascending order by `after`, the feed never skips a change that was committed, whatever \
                  was written at the same time. It keeps the history of removed resources, retired tables and \
-                 deleted integrations.",
+                 deleted integrations.\n\n\
+                 Who runs the service may have old history forgotten (`--keep-history`). Of what is older than that, \
+                 each resource's last change is kept, and nothing of a resource that was removed by then. So whoever \
+                 reads from the beginning, page by page by `nextCursor`, still comes to the state that is. Whoever has \
+                 stayed behind is never left to miss something in silence: the answer is `bad-parameter`. To begin \
+                 anew, take the `changeId` of the feed's latest change, read the resources, and go on after it.",
             )
             .takes(&[
                 "ofTable", "ofIntegration", "ofGroupKey", "ofId", "ofType", "order", "after", "limit", "cursor",

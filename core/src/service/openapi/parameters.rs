@@ -84,8 +84,9 @@ pub(super) fn parameters() -> Value {
         },
         "limit": query(
             "limit",
-            "How many items a page holds at most. A page of large items may end earlier; `nextCursor` alone \
-             tells whether there are more.",
+            "How many items a page holds at most. A page of large items may end earlier, and one of resources as of a \
+             time also where few of those that there ever were were there then; `nextCursor` alone tells whether \
+             there are more.",
             json!({ "type": "integer", "minimum": 1, "maximum": limits::MOST_PAGE_ITEMS, "default": limits::PAGE_ITEMS }),
         ),
         "cursor": query("cursor", "The `nextCursor` of the page before.", json!({ "type": "string" })),
@@ -102,7 +103,10 @@ pub(super) fn parameters() -> Value {
             json!({ "enum": ChangeType::ALL.iter().map(|change| change.as_str()).collect::<Vec<_>>() }),
         ),
         "at": query(
-            "at", "As of this time, any RFC 3339 one.", json!({ "type": "string", "format": "date-time" }),
+            "at",
+            "As of this time, any RFC 3339 one. Where old history is forgotten, a time before what is kept is \
+             answered `bad-parameter`, which says since when it is.",
+            json!({ "type": "string", "format": "date-time" }),
         ),
         "order": query(
             "order",
@@ -110,7 +114,10 @@ pub(super) fn parameters() -> Value {
             json!({ "enum": ["asc", "desc"] }),
         ),
         "after": query(
-            "after", "Only what came after the change of this `changeId`; empty or `0` for all from the beginning.", json!({ "type": "string", "maxLength": 100 }),
+            "after",
+            "Only what came after the change of this `changeId`; empty or `0` for all from the beginning. Where old \
+             history is forgotten, a change of which something behind it is forgotten is answered `bad-parameter`.",
+            json!({ "type": "string", "maxLength": 100 }),
         ),
     })
 }

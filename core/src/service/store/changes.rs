@@ -1,8 +1,10 @@
 //! Reading: resources, now or at a time, and the feed of changes.
 //!
 //! These statements are put together from the filters that were given, so that each uses the index
-//! that fits. They are plain SQL that both dialects share. A subquery names its columns: what a `*`
-//! would call them depends on settings of the connection.
+//! that fits. None walks or sorts what is stored: a page costs what it holds, and a little for each
+//! scope that its filter reaches. They are plain SQL that both dialects share, but for two places
+//! where each has its own words for "of each scope the first so many". A subquery names its columns:
+//! what a `*` would call them depends on settings of the connection.
 
 use super::{Columns, PAGE_BYTES, Page, Store, Stored, count, parameters, postgres};
 use crate::service::host::{Dialect, Row, Sql, SqlValue};
@@ -24,7 +26,7 @@ pub(in crate::service) struct ResourceFilter {
     pub(in crate::service) scopes: ScopeFilter,
     /// As of this row number of the changes.
     pub(in crate::service) cut: Option<i64>,
-    /// Behind this resource of this scope.
+    /// Behind the resource with this key of this scope.
     pub(in crate::service) after: Option<(i64, String)>,
 }
 
@@ -81,7 +83,6 @@ impl Provenance {
 /// A resource with all that its answer holds.
 #[derive(Debug, Clone)]
 pub(in crate::service) struct StoredResource {
-    pub(in crate::service) scope: i64,
     pub(in crate::service) id: String,
     pub(in crate::service) payload: String,
     pub(in crate::service) name: Option<String>,
@@ -106,17 +107,40 @@ pub(in crate::service) struct StoredChange {
     pub(in crate::service) provenance: Provenance,
 }
 
-/// A statement's text with its parameters.
-#[derive(Default)]
-struct Query {
+/// The three types of changes, as rows.
+const TYPES: &str = "(SELECT 'added' AS type UNION ALL SELECT 'modified' UNION ALL SELECT 'removed')";
+
+/// A page of resources, and the scope and key of the resource behind which the next one begins.
+#[derive(Debug)]
+pub(in crate::service) struct Resources {
+    pub(in crate::service) items: Vec<StoredResource>,
+    pub(in crate::service) next: Option<(i64, String)>,
+}
+
+/// How many scopes a filter reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Every one there is.
+    All,
+    /// None or some: each can be asked for its latest change.
+    Few,
+    /// More than that.
+    Many,
+}
+
+/// A statement's parameters, while its text is put together.
+pub(super) struct Query {
     dialect: Dialect,
-    conditions: String,
-    parameters: Vec<SqlValue>,
+    pub(super) parameters: Vec<SqlValue>,
 }
 
 impl Query {
+    pub(super) fn new(dialect: Dialect) -> Self {
+        Self { dialect, parameters: Vec::new() }
+    }
+
     /// Adds a parameter, and gives the text that stands for it.
-    fn bind(&mut self, value: impl Into<SqlValue>) -> String {
+    pub(super) fn bind(&mut self, value: impl Into<SqlValue>) -> String {
         let value = value.into();
         let number = self.parameters.len() + 1;
         let text = match (self.dialect, &value) {
@@ -128,8 +152,14 @@ impl Query {
         text
     }
 
+    /// Adds what a resource is looked up by.
+    fn key(&mut self, id: &str) -> String {
+        let key = self.dialect.key(id).into_owned();
+        self.bind(key)
+    }
+
     /// The column of a resource's id, as it is told.
-    fn id_of(&self, table: &str) -> String {
+    pub(super) fn id_of(&self, table: &str) -> String {
         match self.dialect {
             Dialect::Sqlite => format!("{table}.resource_id"),
             Dialect::Postgres => format!("coalesce({table}.long_id, {table}.resource_id)"),
@@ -137,39 +167,258 @@ impl Query {
     }
 
     /// The statement as the dialect wants it.
-    fn statement(&self, text: String) -> String {
+    pub(super) fn statement(&self, text: String) -> String {
         match self.dialect {
             Dialect::Sqlite => text,
             Dialect::Postgres => postgres::qualified(&text),
         }
     }
 
-    fn and(&mut self, condition: &str) {
-        self.conditions.push_str(if self.conditions.is_empty() { " WHERE " } else { " AND " });
-        self.conditions.push_str(condition);
-    }
-
-    /// The conditions of a filter; `s` is the scope, `id` the column of the resource's id.
-    fn filter(&mut self, filter: &ScopeFilter, id: &str) {
+    /// The scopes that a filter reaches, as a subquery; `None` if it takes any.
+    pub(super) fn scopes(&mut self, filter: &ScopeFilter) -> Option<String> {
+        let mut conditions = Vec::new();
         if let Some(table) = filter.table.as_deref() {
             let bound = self.bind(table);
-            self.and(&format!(
+            conditions.push(format!(
                 "s.resource_name IN (SELECT resource_name FROM schemas WHERE resource_name = {bound} OR table_name = {bound})"
             ));
         }
         if let Some(integration) = filter.integration.as_deref() {
             let bound = self.bind(integration);
-            self.and(&format!(
+            conditions.push(format!(
                 "s.integration_id IN (SELECT id FROM integrations WHERE id = {bound} OR name = {bound})"
             ));
         }
         if let Some(group_key) = filter.group_key.as_deref() {
             let bound = self.bind(group_key);
-            self.and(&format!("s.group_key = {bound}"));
+            conditions.push(format!("s.group_key = {bound}"));
         }
-        if let Some(value) = filter.id.as_deref() {
-            let bound = self.bind(self.dialect.key(value).into_owned());
-            self.and(&format!("{id} = {bound}"));
+        let all = conditions.is_empty();
+        (!all).then(|| format!("SELECT s.scope FROM scopes s WHERE {}", conditions.join(" AND ")))
+    }
+}
+
+impl ScopeFilter {
+    fn reaches_all(&self) -> bool {
+        self.table.is_none() && self.integration.is_none() && self.group_key.is_none()
+    }
+}
+
+impl ResourceFilter {
+    /// Rows of a table that has its resources in the order of scope and id, from behind `after` on,
+    /// `limit` of them at the most.
+    ///
+    /// Each part is read off an index in its order and ends at the limit, so nothing is sorted but
+    /// what two such parts hold.
+    fn walk(
+        &self,
+        query: &mut Query,
+        columns: &str,
+        table: &str,
+        after: Option<&(i64, String)>,
+        limit: &str,
+    ) -> String {
+        let scopes = query.scopes(&self.scopes);
+        let after = after.map(|(scope, id)| (query.bind(*scope), query.bind(id.as_str())));
+        if let Some(id) = self.scopes.id.as_deref() {
+            // Found by its id, in the scopes that have it; `+` keeps the index of the others out.
+            let mut conditions = format!("r.resource_id = {}", query.key(id));
+            if let Some(scopes) = scopes {
+                conditions.push_str(&format!(" AND +r.scope IN ({scopes})"));
+            }
+            if let Some((scope, id)) = after {
+                conditions.push_str(&format!(
+                    " AND r.scope >= {scope} AND (r.scope > {scope} OR r.resource_id > {id})"
+                ));
+            }
+            return format!(
+                "SELECT {columns} FROM {table} r WHERE {conditions} ORDER BY r.scope, r.resource_id LIMIT {limit}"
+            );
+        }
+        let Some(scopes) = scopes else {
+            let behind = match after {
+                Some((scope, id)) => format!("WHERE (r.scope, r.resource_id) > ({scope}, {id})"),
+                None => String::new(),
+            };
+            return format!(
+                "SELECT {columns} FROM {table} r {behind} ORDER BY r.scope, r.resource_id LIMIT {limit}"
+            );
+        };
+        let each = |scopes: &str| {
+            match query.dialect {
+            // SQLite goes through such a list in its order.
+            Dialect::Sqlite => format!(
+                "SELECT {columns} FROM {table} r WHERE r.scope IN ({scopes}) ORDER BY r.scope, r.resource_id LIMIT {limit}"
+            ),
+            Dialect::Postgres => format!(
+                "SELECT {columns} FROM ({scopes} ORDER BY s.scope) AS s CROSS JOIN LATERAL (
+                    SELECT {columns} FROM {table} r WHERE r.scope = s.scope ORDER BY r.resource_id LIMIT {limit}
+                ) AS r ORDER BY s.scope, r.resource_id LIMIT {limit}"
+            ),
+        }
+        };
+        let Some((scope, id)) = after else { return each(&scopes) };
+        let later = each(&format!("{scopes} AND s.scope > {scope}"));
+        let columns_out = columns.replace("r.", "");
+        format!(
+            "SELECT {columns_out} FROM (
+                SELECT {columns_out} FROM (
+                    SELECT {columns} FROM {table} r WHERE r.scope = {scope} AND r.resource_id > {id}
+                        AND EXISTS ({scopes} AND s.scope = {scope})
+                    ORDER BY r.resource_id LIMIT {limit}) AS same
+                UNION ALL SELECT {columns_out} FROM ({later}) AS later
+            ) AS both_parts ORDER BY scope, resource_id LIMIT {limit}"
+        )
+    }
+
+    /// The resources of a page: scope, id, the change that each is at, and its size. `walked` says how
+    /// many rows of the walk may be looked at for a page as of a time; a resource that was not there at
+    /// that time may be among the answers, without a change.
+    fn listed(
+        &self,
+        query: &mut Query,
+        after: Option<&(i64, String)>,
+        limit: usize,
+        walked: usize,
+    ) -> String {
+        let limit = query.bind(count(limit));
+        let Some(cut) = self.cut else {
+            if self.scopes.id.is_none() {
+                let columns = "r.scope, r.resource_id, r.change_seq, r.size";
+                return self.walk(query, columns, "resources", after, &limit);
+            }
+            let walk = self.walk(query, "r.scope, r.resource_id", "histories", after, ALL);
+            return format!(
+                "SELECT r.scope, r.resource_id, r.change_seq, r.size FROM ({walk}) AS h CROSS JOIN resources r
+                WHERE r.scope = h.scope AND r.resource_id = h.resource_id ORDER BY r.scope, r.resource_id LIMIT {limit}"
+            );
+        };
+        let cut = query.bind(cut);
+        let walked = query.bind(count(walked));
+        let walk =
+            self.walk(query, "r.scope, r.resource_id, r.first, r.gone", "histories", after, &walked);
+        let last = |change: &str| {
+            format!(
+                "SELECT (SELECT max(a.seq) FROM changes a WHERE a.scope = h.scope AND a.resource_id = h.resource_id
+                    AND a.type = '{change}' AND a.seq <= {cut}) AS seq"
+            )
+        };
+        format!(
+            "SELECT h.scope, h.resource_id, CASE WHEN c.type <> 'removed' THEN c.seq END AS change_seq,
+                coalesce(c.size, 0) AS size
+            FROM (
+                SELECT scope, resource_id FROM ({walk}) AS walked
+                WHERE first <= {cut} AND (gone IS NULL OR gone > {cut})
+                ORDER BY scope, resource_id LIMIT {limit}
+            ) AS h LEFT JOIN changes c ON c.seq = (SELECT max(x.seq) FROM ({} UNION ALL {} UNION ALL {}) AS x)",
+            last("added"),
+            last("modified"),
+            last("removed"),
+        )
+    }
+}
+
+/// A limit that is none.
+const ALL: &str = "9223372036854775807";
+
+impl ChangeFilter {
+    fn order(&self) -> &'static str {
+        if self.descending { "DESC" } else { "ASC" }
+    }
+
+    /// The bounds of the row number of `x`.
+    fn range(&self, query: &mut Query) -> String {
+        let mut range = String::new();
+        if let Some(after) = self.after {
+            range.push_str(&format!(" AND x.seq > {}", query.bind(after)));
+        }
+        if let Some(before) = self.before {
+            range.push_str(&format!(" AND x.seq < {}", query.bind(before)));
+        }
+        range
+    }
+
+    /// The changes of any scope, or of any type, in their order.
+    fn in_order(&self, query: &mut Query, limit: &str) -> String {
+        let range = self.range(query);
+        let order = self.order();
+        let of = match self.change {
+            Some(change) => format!("x.type = {}", query.bind(change)),
+            // Something to begin with; and no other index than that of the order.
+            None => "x.seq > 0".to_owned(),
+        };
+        format!("SELECT x.seq, x.scope FROM changes x WHERE {of}{range} ORDER BY x.seq {order} LIMIT {limit}")
+    }
+
+    /// Those of a walk in their order that are in one of the scopes.
+    fn walked(&self, query: &mut Query, scopes: &str, limit: &str) -> String {
+        const WALKED: usize = 4_000;
+        let bound = query.bind(count(WALKED));
+        let walk = self.in_order(query, &bound);
+        let order = self.order();
+        format!(
+            "SELECT w.seq FROM ({walk}) AS w WHERE w.scope IN ({scopes}) ORDER BY w.seq {order} LIMIT {limit}"
+        )
+    }
+
+    /// The streams of each scope, type by type, merged: as many rows are read as there are streams,
+    /// and as the page holds.
+    fn merged(&self, query: &mut Query, scopes: Option<String>, limit: &str) -> String {
+        let range = self.range(query);
+        let order = self.order();
+        let types = match self.change {
+            Some(change) => format!("(SELECT {} AS type)", query.bind(change)),
+            None => TYPES.to_owned(),
+        };
+        let (scopes, of) = match self.scopes.id.as_deref() {
+            None => (scopes.unwrap_or_else(|| "SELECT s.scope FROM scopes s".to_owned()), String::new()),
+            Some(id) => {
+                let id = query.key(id);
+                let among = scopes.map_or_else(String::new, |scopes| format!(" AND +h.scope IN ({scopes})"));
+                let scopes = format!("SELECT h.scope FROM histories h WHERE h.resource_id = {id}{among}");
+                (scopes, format!(" AND x.resource_id = {id}"))
+            }
+        };
+        match query.dialect {
+            // The queue of the recursion is the heap of the merge.
+            Dialect::Sqlite => {
+                let (best, beyond) = if self.descending { ("max", "<") } else { ("min", ">") };
+                format!(
+                    "WITH RECURSIVE merge(scope, type, seq) AS (
+                        SELECT scope, type, seq FROM (
+                            SELECT s.scope AS scope, t.type AS type, (
+                                SELECT {best}(x.seq) FROM changes x
+                                WHERE x.scope = s.scope{of} AND x.type = t.type{range}) AS seq
+                            FROM ({scopes}) AS s CROSS JOIN {types} AS t LIMIT {ALL}
+                        ) WHERE seq IS NOT NULL
+                        UNION ALL
+                        SELECT m.scope, m.type, c.seq FROM merge m CROSS JOIN changes c
+                        WHERE c.seq = (
+                            SELECT {best}(x.seq) FROM changes x
+                            WHERE x.scope = m.scope{of} AND x.type = m.type AND x.seq {beyond} m.seq{range})
+                        ORDER BY 3 {order} LIMIT {limit}
+                    ) SELECT seq FROM merge"
+                )
+            }
+            // Only the streams with the best heads can have a row in the page.
+            Dialect::Postgres => {
+                let rows = |limit: &str| {
+                    format!(
+                        "CROSS JOIN LATERAL (SELECT x.seq FROM changes x
+                            WHERE x.scope = s.scope{of} AND x.type = s.type{range} ORDER BY x.seq {order} LIMIT {limit}
+                        ) AS c"
+                    )
+                };
+                format!(
+                    "SELECT c.seq FROM (
+                        SELECT s.scope, s.type FROM (
+                            SELECT s.scope, t.type FROM ({scopes}) AS s CROSS JOIN {types} AS t
+                        ) AS s {} ORDER BY c.seq {order} LIMIT {limit}
+                    ) AS s {} ORDER BY c.seq {order} LIMIT {limit}",
+                    rows("1"),
+                    rows(limit),
+                )
+            }
         }
     }
 }
@@ -192,62 +441,97 @@ impl<S: Sql> Store<S> {
     }
 
     /// A page of resources, by scope and id.
+    ///
+    /// As of a time, resources that were not there at that time are walked over. That has an end, also
+    /// where there are many of them: the page is then shorter than it could be.
     pub(in crate::service) async fn resources(
         &self,
         filter: &ResourceFilter,
         limit: usize,
-    ) -> Stored<Page<StoredResource>> {
-        let mut query = Query { dialect: self.dialect, ..Query::default() };
-        query.filter(&filter.scopes, "r.resource_id");
-        if let Some((scope, id)) = &filter.after {
-            let (scope, id) = (query.bind(*scope), query.bind(self.dialect.key(id).into_owned()));
-            query.and(&format!("(r.scope, r.resource_id) > ({scope}, {id})"));
-        }
-        let from = match filter.cut {
-            None => "SELECT r.scope, r.resource_id, r.change_seq, r.size
-                FROM resources r JOIN scopes s ON s.scope = r.scope"
-                .to_owned(),
-            Some(cut) => {
-                let cut = query.bind(cut);
-                query.and(&format!(
-                    "r.type <> 'removed' AND r.seq = (SELECT max(x.seq) FROM changes x
-                        WHERE x.scope = r.scope AND x.resource_id = r.resource_id AND x.seq <= {cut})"
-                ));
-                "SELECT r.scope, r.resource_id, r.seq AS change_seq, r.size
-                    FROM changes r JOIN scopes s ON s.scope = r.scope"
-                    .to_owned()
+    ) -> Stored<Resources> {
+        const ROUNDS: usize = 3;
+        const LATER_ROUNDS: usize = 5_000;
+        let mut after = filter.after.clone();
+        let mut walked = 2 * limit + 64;
+        for _ in 0..ROUNDS {
+            let page = self.resource_page(filter, after.as_ref(), limit, walked).await?;
+            if page.next.is_some() || filter.cut.is_none() {
+                return Ok(page);
             }
-        };
-        let bound = query.bind(count(limit + 1));
+            match self.walked_to(filter, after.as_ref(), walked).await? {
+                Some(next) if page.items.is_empty() => after = Some(next),
+                next => return Ok(Resources { items: page.items, next }),
+            }
+            walked = LATER_ROUNDS;
+        }
+        Ok(Resources { items: Vec::new(), next: after })
+    }
+
+    /// The resource that a walk of so many rows ends with; `None` if there are fewer.
+    async fn walked_to(
+        &self,
+        filter: &ResourceFilter,
+        after: Option<&(i64, String)>,
+        walked: usize,
+    ) -> Stored<Option<(i64, String)>> {
+        let mut query = Query::new(self.dialect);
+        let bound = query.bind(count(walked));
+        let walk =
+            filter.walk(&mut query, "r.scope, r.resource_id", "histories", after, &bound);
+        let before = query.bind(count(walked.saturating_sub(1)));
+        let statement = format!(
+            "SELECT scope, resource_id FROM ({walk}) AS walked ORDER BY scope, resource_id LIMIT 1 OFFSET {before}"
+        );
+        let rows = self.read(&query.statement(statement), query.parameters).await?;
+        Ok(rows.first().map(|row| {
+            let mut columns = Columns::of(row);
+            (columns.integer(), columns.text())
+        }))
+    }
+
+    async fn resource_page(
+        &self,
+        filter: &ResourceFilter,
+        after: Option<&(i64, String)>,
+        limit: usize,
+        walked: usize,
+    ) -> Stored<Resources> {
+        let mut query = Query::new(self.dialect);
+        let listed = filter.listed(&mut query, after, limit + 1, walked);
         let bytes = query.bind(PAGE_BYTES);
         let (id, provenance) = (query.id_of("c"), Provenance::COLUMNS);
         let statement = format!(
-            "SELECT page.total, page.scope, {id}, c.payload, c.name, c.digest, c.schema_version,
+            "SELECT page.total, page.scope, page.resource_id, {id}, c.payload, c.name, c.digest, c.schema_version,
                 {provenance}
             FROM (
                 SELECT scope, resource_id, change_seq, count(*) OVER () AS total,
                     sum(size) OVER (ORDER BY scope, resource_id) AS bytes,
                     row_number() OVER (ORDER BY scope, resource_id) AS number
-                FROM ({from}{} ORDER BY r.scope, r.resource_id LIMIT {bound}) AS listed
+                FROM ({listed}) AS listed
             ) AS page
             JOIN scopes s ON s.scope = page.scope
-            JOIN changes c ON c.seq = page.change_seq
-            JOIN commits k ON k.seq = c.commit_seq
             JOIN integrations i ON i.id = s.integration_id
+            LEFT JOIN changes c ON c.seq = page.change_seq
+            LEFT JOIN commits k ON k.seq = c.commit_seq
             WHERE page.number = 1 OR page.bytes <= {bytes}
-            ORDER BY page.scope, page.resource_id",
-            query.conditions
+            ORDER BY page.scope, page.resource_id"
         );
         let rows = self.read(&query.statement(statement), query.parameters).await?;
-        Ok(cut_page(&rows, limit, |columns| StoredResource {
-            scope: columns.integer(),
-            id: columns.text(),
-            payload: columns.text(),
-            name: columns.optional_text(),
-            digest: columns.text(),
-            schema_version: columns.integer(),
-            provenance: Provenance::of(columns),
-        }))
+        let page = cut_page(&rows, limit, |columns| {
+            let (scope, key) = (columns.integer(), columns.text());
+            let id = columns.text();
+            let resource = columns.optional_text().map(|payload| StoredResource {
+                id,
+                payload,
+                name: columns.optional_text(),
+                digest: columns.text(),
+                schema_version: columns.integer(),
+                provenance: Provenance::of(columns),
+            });
+            ((scope, key), resource)
+        });
+        let next = page.items.last().filter(|_| page.more).map(|(place, _)| place.clone());
+        Ok(Resources { items: page.items.into_iter().filter_map(|(_, resource)| resource).collect(), next })
     }
 
     /// A page of the feed.
@@ -256,23 +540,48 @@ impl<S: Sql> Store<S> {
         filter: &ChangeFilter,
         limit: usize,
     ) -> Stored<Page<StoredChange>> {
-        let mut query = Query { dialect: self.dialect, ..Query::default() };
-        query.filter(&filter.scopes, "c.resource_id");
-        if let Some(change) = filter.change {
-            let bound = query.bind(change);
-            query.and(&format!("c.type = {bound}"));
+        let reach = self.reach(&filter.scopes).await?;
+        if reach == Reach::Many && filter.scopes.id.is_none() {
+            // What reaches many scopes is likely to be met with soon.
+            let page = self.change_page(filter, limit, Reach::Many).await?;
+            if page.more {
+                return Ok(page);
+            }
         }
-        if let Some(after) = filter.after {
-            let bound = query.bind(after);
-            query.and(&format!("c.seq > {bound}"));
+        self.change_page(filter, limit, if reach == Reach::All { reach } else { Reach::Few }).await
+    }
+
+    /// How many scopes a filter reaches, as far as that makes a difference.
+    async fn reach(&self, filter: &ScopeFilter) -> Stored<Reach> {
+        const FEW: usize = 200;
+        let mut query = Query::new(self.dialect);
+        if filter.id.is_some() {
+            return Ok(if filter.reaches_all() { Reach::All } else { Reach::Few });
         }
-        if let Some(before) = filter.before {
-            let bound = query.bind(before);
-            query.and(&format!("c.seq < {bound}"));
-        }
+        let Some(scopes) = query.scopes(filter) else { return Ok(Reach::All) };
+        let limit = query.bind(count(FEW + 1));
+        let statement = format!("SELECT count(*) FROM ({scopes} LIMIT {limit}) AS reached");
+        let rows = self.read(&query.statement(statement), query.parameters).await?;
+        let reached = rows.first().map_or(0, |row| Columns::of(row).integer());
+        Ok(if usize::try_from(reached).is_ok_and(|reached| reached > FEW) { Reach::Many } else { Reach::Few })
+    }
+
+    async fn change_page(
+        &self,
+        filter: &ChangeFilter,
+        limit: usize,
+        reach: Reach,
+    ) -> Stored<Page<StoredChange>> {
+        let mut query = Query::new(self.dialect);
         let bound = query.bind(count(limit + 1));
+        let scopes = query.scopes(&filter.scopes);
+        let listed = match (reach, scopes) {
+            (Reach::All, _) if filter.scopes.id.is_none() => filter.in_order(&mut query, &bound),
+            (Reach::Many, Some(scopes)) => filter.walked(&mut query, &scopes, &bound),
+            (_, scopes) => filter.merged(&mut query, scopes, &bound),
+        };
         let bytes = query.bind(PAGE_BYTES);
-        let order = if filter.descending { "DESC" } else { "ASC" };
+        let order = filter.order();
         let (id, provenance) = (query.id_of("c"), Provenance::COLUMNS);
         let statement = format!(
             "SELECT page.total, c.seq, k.id, c.seq - k.first_change, {id}, c.type, c.fields, p.payload, c.payload,
@@ -283,8 +592,7 @@ impl<S: Sql> Store<S> {
                     row_number() OVER (ORDER BY seq {order}) AS number
                 FROM (
                     SELECT c.seq, c.size + coalesce(p.size, 0) AS size
-                    FROM changes c JOIN scopes s ON s.scope = c.scope LEFT JOIN changes p ON p.seq = c.previous{}
-                    ORDER BY c.seq {order} LIMIT {bound}
+                    FROM ({listed}) AS l JOIN changes c ON c.seq = l.seq LEFT JOIN changes p ON p.seq = c.previous
                 ) AS listed
             ) AS page
             JOIN changes c ON c.seq = page.seq
@@ -293,8 +601,7 @@ impl<S: Sql> Store<S> {
             JOIN scopes s ON s.scope = c.scope
             JOIN integrations i ON i.id = s.integration_id
             WHERE page.number = 1 OR page.bytes <= {bytes}
-            ORDER BY c.seq {order}",
-            query.conditions
+            ORDER BY c.seq {order}"
         );
         let rows = self.read(&query.statement(statement), query.parameters).await?;
         Ok(cut_page(&rows, limit, |columns| StoredChange {

@@ -4,10 +4,12 @@
 //! else of the service speaks to this module.
 
 mod changes;
+mod history;
 mod ingest;
 mod manage;
 mod postgres;
 mod sqlite;
+mod verify;
 
 use std::borrow::Cow;
 
@@ -16,8 +18,10 @@ use super::host::{Dialect, Row, Sql, SqlError, SqlValue};
 pub(super) use changes::{
     ChangeFilter, Provenance, ResourceFilter, ScopeFilter, StoredChange, StoredResource,
 };
+pub(super) use history::Forgotten;
 pub(super) use ingest::{Admission, After, Commit, CommittedChange, Expected, Scope, Table};
 pub(super) use manage::{Group, Integration, Key, NewIntegration, NewSchema, StoredSchema};
+pub use verify::{Fault, Verified};
 
 /// What one page of a list may hold in payload bytes; a page ends early rather than above that. As
 /// the JSON of an answer over a network it can be twice as long, and libSQL's server sends 10 MB.
@@ -60,6 +64,9 @@ pub(super) struct Statements {
     commit_plan: &'static str,
     cut_at: &'static str,
     change_seq: &'static str,
+
+    horizon: &'static str,
+    forget: &'static str,
 }
 
 /// Why a command was not carried out.

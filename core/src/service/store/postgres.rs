@@ -79,7 +79,7 @@ pub(super) fn key(id: &str) -> Cow<'_, str> {
 }
 
 /// The tables that statements put together at run time may name.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 12] = [
     "groups",
     "schemas",
     "schema_versions",
@@ -89,6 +89,9 @@ const TABLES: [&str; 9] = [
     "commits",
     "changes",
     "resources",
+    "histories",
+    "horizon",
+    "forgotten",
 ];
 
 /// A statement that is put together at run time, with its tables named in full: which schema a bare
@@ -559,6 +562,105 @@ const MIGRATIONS: &[&[&str]] = &[&[concat!(
 
     INSERT INTO tidegate.schema_version (version) VALUES (1);
 END $migration$"#
+)], &[concat!(
+    "DO $migration$ BEGIN ",
+    one_at_a_time!(),
+    r#"
+    IF EXISTS (SELECT 1 FROM tidegate.schema_version WHERE version = 2) THEN RETURN; END IF;
+
+    CREATE INDEX changes_of_resource ON tidegate.changes (scope, resource_id, type, seq);
+    CREATE INDEX changes_of_scope ON tidegate.changes (scope, type, seq);
+    CREATE INDEX changes_of_type ON tidegate.changes (type, seq, scope);
+    CREATE INDEX changes_in_order ON tidegate.changes (seq, scope);
+    DROP INDEX tidegate.changes_by_resource;
+    DROP INDEX tidegate.changes_by_scope;
+    CREATE INDEX schemas_live ON tidegate.schemas (seq) WHERE retired_at IS NULL;
+    CREATE INDEX integrations_live ON tidegate.integrations (seq) WHERE deleted_at IS NULL;
+    CREATE INDEX scopes_by_group_key ON tidegate.scopes (group_key);
+
+    CREATE TABLE tidegate.histories (
+        scope bigint NOT NULL,
+        resource_id text COLLATE "C" NOT NULL,
+        first bigint NOT NULL,
+        gone bigint,
+        PRIMARY KEY (scope, resource_id)
+    );
+    CREATE INDEX histories_by_id ON tidegate.histories (resource_id, scope);
+    CREATE TABLE tidegate.horizon (
+        one bigint PRIMARY KEY DEFAULT 1 CHECK (one = 1),
+        looked bigint NOT NULL,
+        recorded_at bigint NOT NULL
+    );
+    INSERT INTO tidegate.horizon (looked, recorded_at) VALUES (0, 0);
+    CREATE TABLE tidegate.forgotten (
+        scope bigint PRIMARY KEY,
+        seq bigint NOT NULL,
+        removal bigint NOT NULL
+    );
+
+    -- Triggers of the table, so that an instance of the version before keeps the histories, too. A
+    -- statement has at most one change of a resource.
+    CREATE FUNCTION tidegate.changes_added() RETURNS trigger LANGUAGE plpgsql AS $f$
+    BEGIN
+        INSERT INTO tidegate.histories AS h (scope, resource_id, first, gone)
+            SELECT scope, resource_id, seq, CASE type WHEN 'removed' THEN seq END FROM added
+            ON CONFLICT (scope, resource_id) DO UPDATE SET gone = excluded.gone
+                WHERE h.gone IS DISTINCT FROM excluded.gone;
+        RETURN NULL;
+    END $f$;
+    LOCK TABLE tidegate.changes IN SHARE ROW EXCLUSIVE MODE;
+    CREATE TRIGGER changes_added AFTER INSERT ON tidegate.changes
+        REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION tidegate.changes_added();
+    INSERT INTO tidegate.histories (scope, resource_id, first, gone)
+        SELECT c.scope, c.resource_id, min(c.seq),
+            CASE WHEN NOT EXISTS (SELECT 1 FROM tidegate.resources r
+                WHERE r.scope = c.scope AND r.resource_id = c.resource_id) THEN max(c.seq) END
+        FROM tidegate.changes c GROUP BY c.scope, c.resource_id;
+
+    CREATE FUNCTION tidegate.changes_forgotten() RETURNS trigger LANGUAGE plpgsql AS $f$
+    BEGIN
+        INSERT INTO tidegate.forgotten AS f (scope, seq, removal)
+            SELECT scope, max(seq), max(CASE type WHEN 'removed' THEN seq ELSE 0 END) FROM removed GROUP BY scope
+            ON CONFLICT (scope) DO UPDATE
+                SET seq = greatest(f.seq, excluded.seq), removal = greatest(f.removal, excluded.removal);
+        DELETE FROM tidegate.histories h USING removed r
+            WHERE h.scope = r.scope AND h.resource_id = r.resource_id AND h.gone = r.seq;
+        DELETE FROM tidegate.commits k
+            WHERE k.seq IN (SELECT commit_seq FROM removed)
+                AND k.seq < (SELECT max(seq) FROM tidegate.commits)
+                AND NOT EXISTS (SELECT 1 FROM tidegate.changes c
+                    WHERE c.seq >= k.first_change AND c.seq < k.first_change + k.changes);
+        RETURN NULL;
+    END $f$;
+    CREATE TRIGGER changes_forgotten AFTER DELETE ON tidegate.changes
+        REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION tidegate.changes_forgotten();
+    CREATE FUNCTION tidegate.forget(a_recorded_until bigint, a_most bigint)
+    RETURNS text LANGUAGE plpgsql AS $f$
+    DECLARE
+        v_looked bigint;
+        v_target bigint;
+        v_at bigint;
+    BEGIN
+        PERFORM 1 FROM tidegate.feed FOR UPDATE;
+        SELECT looked INTO v_looked FROM tidegate.horizon;
+        SELECT first_change + changes - 1 INTO v_target FROM tidegate.commits
+            WHERE recorded_at <= a_recorded_until ORDER BY recorded_at DESC, seq DESC LIMIT 1;
+        IF v_target IS NULL OR v_target <= v_looked THEN
+            RETURN NULL;
+        END IF;
+        v_target := least(v_looked + a_most, v_target);
+        SELECT k.recorded_at INTO v_at FROM tidegate.changes c
+            JOIN tidegate.commits k ON k.seq = c.commit_seq WHERE c.seq = v_target;
+        DELETE FROM tidegate.changes WHERE seq IN (
+            SELECT c.previous FROM tidegate.changes c
+            WHERE c.seq > v_looked AND c.seq <= v_target AND c.previous IS NOT NULL);
+        DELETE FROM tidegate.changes WHERE seq > v_looked AND seq <= v_target AND type = 'removed';
+        UPDATE tidegate.horizon SET looked = v_target, recorded_at = coalesce(v_at, recorded_at);
+        RETURN NULL;
+    END $f$;
+
+    INSERT INTO tidegate.schema_version (version) VALUES (2);
+END $migration$"#
 )]];
 
 pub(super) const STATEMENTS: Statements = Statements {
@@ -653,6 +755,9 @@ pub(super) const STATEMENTS: Statements = Statements {
     cut_at: "SELECT first_change + changes - 1 FROM tidegate.commits WHERE recorded_at <= $1
         ORDER BY recorded_at DESC, seq DESC LIMIT 1",
     change_seq: "SELECT first_change, changes FROM tidegate.commits WHERE id = $1",
+
+    horizon: "SELECT looked, recorded_at FROM tidegate.horizon",
+    forget: "SELECT tidegate.forget($1, $2)",
 };
 
 #[cfg(test)]

@@ -18,8 +18,9 @@ use super::Statements;
 /// They only add. A command that has to work otherwise gets a view of another name: an instance of
 /// the version before may still be using the old one, and between a `DROP` and a `CREATE` there
 /// would be none.
-pub(super) const MIGRATIONS: &[&[&str]] = &[&[
-    "CREATE TABLE IF NOT EXISTS groups (
+pub(super) const MIGRATIONS: &[&[&str]] = &[
+    &[
+        "CREATE TABLE IF NOT EXISTS groups (
         seq INTEGER PRIMARY KEY,
         id TEXT NOT NULL UNIQUE,
         prefix TEXT NOT NULL UNIQUE,
@@ -27,7 +28,7 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
         description TEXT,
         created_at INTEGER NOT NULL
     )",
-    "CREATE TABLE IF NOT EXISTS schemas (
+        "CREATE TABLE IF NOT EXISTS schemas (
         seq INTEGER PRIMARY KEY,
         id TEXT NOT NULL UNIQUE,
         resource_name TEXT NOT NULL UNIQUE,
@@ -42,9 +43,9 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
         updated_at INTEGER NOT NULL,
         retired_at INTEGER
     )",
-    "CREATE INDEX IF NOT EXISTS schemas_by_group ON schemas (group_prefix, table_name)",
-    "CREATE UNIQUE INDEX IF NOT EXISTS schemas_by_name ON schemas (name) WHERE retired_at IS NULL",
-    "CREATE TABLE IF NOT EXISTS schema_versions (
+        "CREATE INDEX IF NOT EXISTS schemas_by_group ON schemas (group_prefix, table_name)",
+        "CREATE UNIQUE INDEX IF NOT EXISTS schemas_by_name ON schemas (name) WHERE retired_at IS NULL",
+        "CREATE TABLE IF NOT EXISTS schema_versions (
         resource_name TEXT NOT NULL,
         version INTEGER NOT NULL,
         schema TEXT NOT NULL,
@@ -52,7 +53,7 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
         created_at INTEGER NOT NULL,
         PRIMARY KEY (resource_name, version)
     ) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS integrations (
+        "CREATE TABLE IF NOT EXISTS integrations (
         seq INTEGER PRIMARY KEY,
         id TEXT NOT NULL UNIQUE,
         name TEXT NOT NULL,
@@ -63,8 +64,8 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
         created_at INTEGER NOT NULL,
         deleted_at INTEGER
     )",
-    "CREATE UNIQUE INDEX IF NOT EXISTS integrations_by_name ON integrations (name) WHERE deleted_at IS NULL",
-    "CREATE TABLE IF NOT EXISTS ingest_keys (
+        "CREATE UNIQUE INDEX IF NOT EXISTS integrations_by_name ON integrations (name) WHERE deleted_at IS NULL",
+        "CREATE TABLE IF NOT EXISTS ingest_keys (
         seq INTEGER PRIMARY KEY,
         id TEXT NOT NULL UNIQUE,
         integration_id TEXT NOT NULL,
@@ -73,8 +74,8 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
         last_used_at INTEGER,
         revoked_at INTEGER
     )",
-    "CREATE INDEX IF NOT EXISTS ingest_keys_by_integration ON ingest_keys (integration_id)",
-    "CREATE TABLE IF NOT EXISTS scopes (
+        "CREATE INDEX IF NOT EXISTS ingest_keys_by_integration ON ingest_keys (integration_id)",
+        "CREATE TABLE IF NOT EXISTS scopes (
         scope INTEGER PRIMARY KEY,
         integration_id TEXT NOT NULL,
         resource_name TEXT NOT NULL,
@@ -82,8 +83,8 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
         revision INTEGER NOT NULL,
         UNIQUE (integration_id, resource_name, group_key)
     )",
-    "CREATE INDEX IF NOT EXISTS scopes_by_resource ON scopes (resource_name)",
-    "CREATE TABLE IF NOT EXISTS commits (
+        "CREATE INDEX IF NOT EXISTS scopes_by_resource ON scopes (resource_name)",
+        "CREATE TABLE IF NOT EXISTS commits (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
         id TEXT NOT NULL UNIQUE,
         first_change INTEGER NOT NULL,
@@ -92,8 +93,8 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
         event TEXT,
         actor TEXT
     )",
-    "CREATE INDEX IF NOT EXISTS commits_by_time ON commits (recorded_at, seq)",
-    "CREATE TABLE IF NOT EXISTS changes (
+        "CREATE INDEX IF NOT EXISTS commits_by_time ON commits (recorded_at, seq)",
+        "CREATE TABLE IF NOT EXISTS changes (
         seq INTEGER PRIMARY KEY,
         commit_seq INTEGER NOT NULL,
         scope INTEGER NOT NULL,
@@ -107,9 +108,9 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
         size INTEGER NOT NULL,
         previous INTEGER
     )",
-    "CREATE INDEX IF NOT EXISTS changes_by_resource ON changes (scope, resource_id, seq)",
-    "CREATE INDEX IF NOT EXISTS changes_by_scope ON changes (scope, seq)",
-    "CREATE TABLE IF NOT EXISTS resources (
+        "CREATE INDEX IF NOT EXISTS changes_by_resource ON changes (scope, resource_id, seq)",
+        "CREATE INDEX IF NOT EXISTS changes_by_scope ON changes (scope, seq)",
+        "CREATE TABLE IF NOT EXISTS resources (
         scope INTEGER NOT NULL,
         resource_id TEXT NOT NULL,
         digest TEXT NOT NULL,
@@ -117,25 +118,25 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
         size INTEGER NOT NULL,
         PRIMARY KEY (scope, resource_id)
     ) WITHOUT ROWID",
-    // Groups.
-    "CREATE VIEW IF NOT EXISTS create_group AS
+        // Groups.
+        "CREATE VIEW IF NOT EXISTS create_group AS
         SELECT '' AS id, '' AS prefix, '' AS name, '' AS description, 0 AS now",
-    "CREATE TRIGGER IF NOT EXISTS create_group_run INSTEAD OF INSERT ON create_group BEGIN
+        "CREATE TRIGGER IF NOT EXISTS create_group_run INSTEAD OF INSERT ON create_group BEGIN
         SELECT RAISE(ABORT, 'tidegate:name-taken:prefix') FROM groups WHERE prefix = NEW.prefix;
         SELECT RAISE(ABORT, 'tidegate:name-taken:name') FROM groups WHERE name = NEW.name;
         INSERT INTO groups (id, prefix, name, description, created_at)
             VALUES (NEW.id, NEW.prefix, NEW.name, NEW.description, NEW.now);
     END",
-    "CREATE VIEW IF NOT EXISTS change_group AS SELECT '' AS prefix, '' AS name, '' AS description",
-    "CREATE TRIGGER IF NOT EXISTS change_group_run INSTEAD OF INSERT ON change_group BEGIN
+        "CREATE VIEW IF NOT EXISTS change_group AS SELECT '' AS prefix, '' AS name, '' AS description",
+        "CREATE TRIGGER IF NOT EXISTS change_group_run INSTEAD OF INSERT ON change_group BEGIN
         SELECT RAISE(ABORT, 'tidegate:not-found:group')
             WHERE NOT EXISTS (SELECT 1 FROM groups WHERE prefix = NEW.prefix);
         SELECT RAISE(ABORT, 'tidegate:name-taken:name')
             FROM groups WHERE name = NEW.name AND prefix <> NEW.prefix;
         UPDATE groups SET name = NEW.name, description = NEW.description WHERE prefix = NEW.prefix;
     END",
-    "CREATE VIEW IF NOT EXISTS delete_group AS SELECT '' AS prefix",
-    "CREATE TRIGGER IF NOT EXISTS delete_group_run INSTEAD OF INSERT ON delete_group BEGIN
+        "CREATE VIEW IF NOT EXISTS delete_group AS SELECT '' AS prefix",
+        "CREATE TRIGGER IF NOT EXISTS delete_group_run INSTEAD OF INSERT ON delete_group BEGIN
         SELECT RAISE(ABORT, 'tidegate:not-found:group')
             WHERE NOT EXISTS (SELECT 1 FROM groups WHERE prefix = NEW.prefix);
         SELECT RAISE(ABORT, 'tidegate:in-use:schema')
@@ -144,11 +145,11 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
             FROM integrations WHERE group_prefix = NEW.prefix AND deleted_at IS NULL;
         DELETE FROM groups WHERE prefix = NEW.prefix;
     END",
-    // Schemas.
-    "CREATE VIEW IF NOT EXISTS create_schema AS
+        // Schemas.
+        "CREATE VIEW IF NOT EXISTS create_schema AS
         SELECT '' AS id, '' AS resource_name, '' AS group_prefix, '' AS table_name, '' AS name,
             '' AS schema, '' AS test_data, '' AS digest, 0 AS now",
-    "CREATE TRIGGER IF NOT EXISTS create_schema_run INSTEAD OF INSERT ON create_schema BEGIN
+        "CREATE TRIGGER IF NOT EXISTS create_schema_run INSTEAD OF INSERT ON create_schema BEGIN
         SELECT RAISE(ABORT, 'tidegate:not-found:group')
             WHERE NOT EXISTS (SELECT 1 FROM groups WHERE prefix = NEW.group_prefix);
         SELECT RAISE(ABORT, 'tidegate:name-retired:table')
@@ -164,9 +165,9 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
         INSERT INTO schema_versions (resource_name, version, schema, digest, created_at)
             VALUES (NEW.resource_name, 1, NEW.schema, NEW.digest, NEW.now);
     END",
-    "CREATE VIEW IF NOT EXISTS replace_schema AS
+        "CREATE VIEW IF NOT EXISTS replace_schema AS
         SELECT '' AS resource_name, '' AS name, '' AS schema, '' AS test_data, '' AS digest, 0 AS now",
-    "CREATE TRIGGER IF NOT EXISTS replace_schema_run INSTEAD OF INSERT ON replace_schema BEGIN
+        "CREATE TRIGGER IF NOT EXISTS replace_schema_run INSTEAD OF INSERT ON replace_schema BEGIN
         SELECT RAISE(ABORT, 'tidegate:not-found:schema')
             WHERE NOT EXISTS (SELECT 1 FROM schemas WHERE resource_name = NEW.resource_name);
         SELECT RAISE(ABORT, 'tidegate:table-retired:schema')
@@ -181,11 +182,11 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
             SELECT resource_name, version, schema, digest, NEW.now
             FROM schemas WHERE resource_name = NEW.resource_name;
     END",
-    // Removes all resources of an integration, or of a table, in one commit. The grouping makes none
-    // where there is nothing to remove; libSQL's server knows no `HAVING` without a `GROUP BY`.
-    "CREATE VIEW IF NOT EXISTS clear_scopes AS
+        // Removes all resources of an integration, or of a table, in one commit. The grouping makes none
+        // where there is nothing to remove; libSQL's server knows no `HAVING` without a `GROUP BY`.
+        "CREATE VIEW IF NOT EXISTS clear_scopes AS
         SELECT '' AS commit_id, '' AS integration_id, '' AS resource_name, '' AS event, 0 AS now",
-    "CREATE TRIGGER IF NOT EXISTS clear_scopes_run INSTEAD OF INSERT ON clear_scopes BEGIN
+        "CREATE TRIGGER IF NOT EXISTS clear_scopes_run INSTEAD OF INSERT ON clear_scopes BEGIN
         UPDATE scopes SET revision = revision + 1
             WHERE integration_id = NEW.integration_id OR resource_name = NEW.resource_name;
         INSERT INTO commits (id, first_change, changes, recorded_at, event)
@@ -210,9 +211,9 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
             SELECT scope FROM scopes
             WHERE integration_id = NEW.integration_id OR resource_name = NEW.resource_name);
     END",
-    "CREATE VIEW IF NOT EXISTS retire_schema AS
+        "CREATE VIEW IF NOT EXISTS retire_schema AS
         SELECT '' AS resource_name, 0 AS force, '' AS commit_id, 0 AS now",
-    "CREATE TRIGGER IF NOT EXISTS retire_schema_run INSTEAD OF INSERT ON retire_schema BEGIN
+        "CREATE TRIGGER IF NOT EXISTS retire_schema_run INSTEAD OF INSERT ON retire_schema BEGIN
         SELECT RAISE(ABORT, 'tidegate:not-found:schema')
             WHERE NOT EXISTS (SELECT 1 FROM schemas WHERE resource_name = NEW.resource_name);
         SELECT RAISE(ABORT, 'tidegate:table-retired:schema')
@@ -226,11 +227,11 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
         INSERT INTO clear_scopes (commit_id, integration_id, resource_name, event, now)
             VALUES (NEW.commit_id, NULL, NEW.resource_name, 'schema-deleted', NEW.now);
     END",
-    // Integrations and keys.
-    "CREATE VIEW IF NOT EXISTS create_integration AS
+        // Integrations and keys.
+        "CREATE VIEW IF NOT EXISTS create_integration AS
         SELECT '' AS id, '' AS name, '' AS description, '' AS tags, '' AS group_prefix, 1 AS enabled,
             '' AS key_id, '' AS key_hash, 0 AS now",
-    "CREATE TRIGGER IF NOT EXISTS create_integration_run INSTEAD OF INSERT ON create_integration BEGIN
+        "CREATE TRIGGER IF NOT EXISTS create_integration_run INSTEAD OF INSERT ON create_integration BEGIN
         SELECT RAISE(ABORT, 'tidegate:not-found:group')
             WHERE NOT EXISTS (SELECT 1 FROM groups WHERE prefix = NEW.group_prefix);
         SELECT RAISE(ABORT, 'tidegate:group-without-schemas:group')
@@ -243,9 +244,9 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
         INSERT INTO ingest_keys (id, integration_id, hash, created_at)
             VALUES (NEW.key_id, NEW.id, NEW.key_hash, NEW.now);
     END",
-    "CREATE VIEW IF NOT EXISTS change_integration AS
+        "CREATE VIEW IF NOT EXISTS change_integration AS
         SELECT '' AS id, '' AS name, '' AS description, '' AS tags, 1 AS enabled",
-    "CREATE TRIGGER IF NOT EXISTS change_integration_run INSTEAD OF INSERT ON change_integration BEGIN
+        "CREATE TRIGGER IF NOT EXISTS change_integration_run INSTEAD OF INSERT ON change_integration BEGIN
         SELECT RAISE(ABORT, 'tidegate:not-found:integration')
             WHERE NOT EXISTS (SELECT 1 FROM integrations WHERE id = NEW.id AND deleted_at IS NULL);
         SELECT RAISE(ABORT, 'tidegate:name-taken:name')
@@ -254,8 +255,8 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
                 enabled = NEW.enabled
             WHERE id = NEW.id;
     END",
-    "CREATE VIEW IF NOT EXISTS delete_integration AS SELECT '' AS id, '' AS commit_id, 0 AS now",
-    "CREATE TRIGGER IF NOT EXISTS delete_integration_run INSTEAD OF INSERT ON delete_integration BEGIN
+        "CREATE VIEW IF NOT EXISTS delete_integration AS SELECT '' AS id, '' AS commit_id, 0 AS now",
+        "CREATE TRIGGER IF NOT EXISTS delete_integration_run INSTEAD OF INSERT ON delete_integration BEGIN
         SELECT RAISE(ABORT, 'tidegate:not-found:integration')
             WHERE NOT EXISTS (SELECT 1 FROM integrations WHERE id = NEW.id AND deleted_at IS NULL);
         UPDATE ingest_keys SET revoked_at = NEW.now WHERE integration_id = NEW.id AND revoked_at IS NULL;
@@ -263,9 +264,9 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
         INSERT INTO clear_scopes (commit_id, integration_id, resource_name, event, now)
             VALUES (NEW.commit_id, NEW.id, NULL, 'integration-deleted', NEW.now);
     END",
-    "CREATE VIEW IF NOT EXISTS create_key AS
+        "CREATE VIEW IF NOT EXISTS create_key AS
         SELECT '' AS id, '' AS integration_id, '' AS hash, 0 AS now",
-    "CREATE TRIGGER IF NOT EXISTS create_key_run INSTEAD OF INSERT ON create_key BEGIN
+        "CREATE TRIGGER IF NOT EXISTS create_key_run INSTEAD OF INSERT ON create_key BEGIN
         SELECT RAISE(ABORT, 'tidegate:not-found:integration')
             WHERE NOT EXISTS (
                 SELECT 1 FROM integrations WHERE id = NEW.integration_id AND deleted_at IS NULL);
@@ -275,16 +276,16 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
         INSERT INTO ingest_keys (id, integration_id, hash, created_at)
             VALUES (NEW.id, NEW.integration_id, NEW.hash, NEW.now);
     END",
-    // The commit of an ingest: the plan is what was read off one revision of the scope, or, without
-    // a revision, off the current change of each of its resources (`b`).
-    //
-    // `changes()` is about the trigger's own `UPDATE` and begins anew with each run of the trigger, so
-    // nothing of it comes from another statement of the connection.
-    "CREATE VIEW IF NOT EXISTS commit_plan AS
+        // The commit of an ingest: the plan is what was read off one revision of the scope, or, without
+        // a revision, off the current change of each of its resources (`b`).
+        //
+        // `changes()` is about the trigger's own `UPDATE` and begins anew with each run of the trigger, so
+        // nothing of it comes from another statement of the connection.
+        "CREATE VIEW IF NOT EXISTS commit_plan AS
         SELECT '' AS commit_id, '' AS key_id, '' AS integration_id, '' AS resource_name,
             0 AS schema_version, '' AS group_key, 0 AS revision, 0 AS now, '' AS event, '' AS actor,
             '' AS plan",
-    "CREATE TRIGGER IF NOT EXISTS commit_plan_run INSTEAD OF INSERT ON commit_plan BEGIN
+        "CREATE TRIGGER IF NOT EXISTS commit_plan_run INSTEAD OF INSERT ON commit_plan BEGIN
         SELECT RAISE(ABORT, 'tidegate:stale:')
             WHERE NOT EXISTS (
                 SELECT 1 FROM ingest_keys k
@@ -338,7 +339,93 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[&[
             ON CONFLICT (scope, resource_id) DO UPDATE
                 SET digest = excluded.digest, change_seq = excluded.change_seq, size = excluded.size;
     END",
-]];
+    ],
+    &[
+        // A column of its own type in the middle: one rare type is found without walking the others, and
+        // who wants all three types merges three streams.
+        "CREATE INDEX IF NOT EXISTS changes_of_resource ON changes (scope, resource_id, type, seq)",
+        "CREATE INDEX IF NOT EXISTS changes_of_scope ON changes (scope, type, seq)",
+        "CREATE INDEX IF NOT EXISTS changes_of_type ON changes (type, seq, scope)",
+        // Far narrower than the table: to walk it and look at the scopes costs next to nothing.
+        "CREATE INDEX IF NOT EXISTS changes_in_order ON changes (seq, scope)",
+        "DROP INDEX IF EXISTS changes_by_resource",
+        "DROP INDEX IF EXISTS changes_by_scope",
+        "CREATE INDEX IF NOT EXISTS schemas_by_table ON schemas (table_name)",
+        "CREATE INDEX IF NOT EXISTS schemas_live ON schemas (seq) WHERE retired_at IS NULL",
+        "CREATE INDEX IF NOT EXISTS integrations_of_name ON integrations (name)",
+        "CREATE INDEX IF NOT EXISTS integrations_live ON integrations (seq) WHERE deleted_at IS NULL",
+        "CREATE INDEX IF NOT EXISTS scopes_by_group_key ON scopes (group_key)",
+        // Every resource of which there are changes: the first of them, and the one that removed it, for
+        // as long as it is removed. A page of resources as of a time walks these, not the changes.
+        "CREATE TABLE IF NOT EXISTS histories (
+        scope INTEGER NOT NULL,
+        resource_id TEXT NOT NULL,
+        first INTEGER NOT NULL,
+        gone INTEGER,
+        PRIMARY KEY (scope, resource_id)
+    ) WITHOUT ROWID",
+        "CREATE INDEX IF NOT EXISTS histories_by_id ON histories (resource_id, scope)",
+        // A trigger of the table, so that an instance of the version before keeps them, too.
+        "CREATE TRIGGER IF NOT EXISTS changes_added AFTER INSERT ON changes BEGIN
+        INSERT INTO histories (scope, resource_id, first, gone)
+            VALUES (NEW.scope, NEW.resource_id, NEW.seq, CASE NEW.type WHEN 'removed' THEN NEW.seq END)
+            ON CONFLICT (scope, resource_id) DO UPDATE SET gone = excluded.gone
+                WHERE gone IS NOT excluded.gone;
+    END",
+        "INSERT INTO histories (scope, resource_id, first, gone)
+        SELECT c.scope, c.resource_id, min(c.seq),
+            CASE WHEN NOT EXISTS (SELECT 1 FROM resources r
+                WHERE r.scope = c.scope AND r.resource_id = c.resource_id) THEN max(c.seq) END
+        FROM changes c GROUP BY c.scope, c.resource_id
+        ON CONFLICT (scope, resource_id) DO UPDATE SET first = min(first, excluded.first)",
+        // What was forgotten: all changes up to `looked` have been looked at, and of each resource only
+        // the last one up to there is kept. `target` is where the step under way ends.
+        "CREATE TABLE IF NOT EXISTS horizon (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        looked INTEGER NOT NULL,
+        target INTEGER NOT NULL,
+        recorded_at INTEGER NOT NULL
+    )",
+        "INSERT OR IGNORE INTO horizon (one, looked, target, recorded_at) VALUES (1, 0, 0, 0)",
+        // The last change that was forgotten in a scope, and the last removal.
+        "CREATE TABLE IF NOT EXISTS forgotten (
+        scope INTEGER PRIMARY KEY,
+        seq INTEGER NOT NULL,
+        removal INTEGER NOT NULL
+    )",
+        // The last commit stays: the numbers of the next one follow from it.
+        "CREATE TRIGGER IF NOT EXISTS changes_forgotten AFTER DELETE ON changes BEGIN
+        INSERT INTO forgotten (scope, seq, removal)
+            VALUES (OLD.scope, OLD.seq, CASE OLD.type WHEN 'removed' THEN OLD.seq ELSE 0 END)
+            ON CONFLICT (scope) DO UPDATE
+                SET seq = max(seq, excluded.seq), removal = max(removal, excluded.removal);
+        DELETE FROM histories WHERE scope = OLD.scope AND resource_id = OLD.resource_id AND gone = OLD.seq;
+        DELETE FROM commits WHERE seq = OLD.commit_seq
+            AND seq < (SELECT max(seq) FROM commits)
+            AND NOT EXISTS (SELECT 1 FROM changes c
+                WHERE c.seq >= commits.first_change AND c.seq < commits.first_change + commits.changes);
+    END",
+        // Where the next change of a resource is old enough, the one before it goes; so does a removal,
+        // which has none before it any more by then. Changes are looked at in their order, so each
+        // step knows by `previous` all that it makes superfluous.
+        "CREATE VIEW IF NOT EXISTS forget AS SELECT 0 AS recorded_until, 0 AS most",
+        "CREATE TRIGGER IF NOT EXISTS forget_run INSTEAD OF INSERT ON forget BEGIN
+        UPDATE horizon SET target = min(looked + NEW.most, max(looked, coalesce((
+            SELECT first_change + changes - 1 FROM commits WHERE recorded_at <= NEW.recorded_until
+                ORDER BY recorded_at DESC, seq DESC LIMIT 1), 0)));
+        UPDATE horizon SET recorded_at = coalesce((
+            SELECT k.recorded_at FROM changes c JOIN commits k ON k.seq = c.commit_seq
+                WHERE c.seq = horizon.target), recorded_at)
+            WHERE target > looked;
+        DELETE FROM changes WHERE seq IN (
+            SELECT c.previous FROM horizon h JOIN changes c ON c.seq > h.looked AND c.seq <= h.target
+                WHERE c.previous IS NOT NULL);
+        DELETE FROM changes WHERE seq > (SELECT looked FROM horizon) AND seq <= (SELECT target FROM horizon)
+            AND type = 'removed';
+        UPDATE horizon SET looked = target;
+    END",
+    ],
+];
 
 pub(super) const STATEMENTS: Statements = Statements {
     migrations: MIGRATIONS,
@@ -431,6 +518,9 @@ pub(super) const STATEMENTS: Statements = Statements {
     cut_at: "SELECT first_change + changes - 1 FROM commits WHERE recorded_at <= ?1
         ORDER BY recorded_at DESC, seq DESC LIMIT 1",
     change_seq: "SELECT first_change, changes FROM commits WHERE id = ?1",
+
+    horizon: "SELECT looked, recorded_at FROM horizon",
+    forget: "INSERT INTO forget (recorded_until, most) VALUES (?1, ?2)",
 };
 
 #[cfg(test)]
@@ -451,7 +541,7 @@ mod tests {
             delete_group group groups create_schema replace_schema retire_schema schema schemas
             schema_version create_integration change_integration delete_integration integration
             integrations keys create_key revoke_key touch_key admit current scope manifest_page
-            manifest_of sizes payloads commit_plan cut_at change_seq
+            manifest_of sizes payloads commit_plan cut_at change_seq horizon forget
         }
     }
 
