@@ -38,6 +38,7 @@ impl Site {
             databases: vec!["default".to_owned()],
             variables: BTreeMap::from([("admin_token".to_owned(), TOKEN.to_owned())]),
             most_requests: cold.then_some(1),
+            ..Options::default()
         };
         let address = runtime.block_on(async {
             let host = SpinHost::new(component, options)?;

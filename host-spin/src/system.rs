@@ -58,7 +58,8 @@ impl Configuration for SpinVariables {
     }
 }
 
-fn explain(name: &str, error: Error) -> String {
+/// Why a variable cannot be had.
+pub(crate) fn explain(name: &str, error: Error) -> String {
     match error {
         Error::Undefined(_) => format!("the variable `{name}` is not set"),
         Error::InvalidName(_) => format!("`{name}` is no name of a variable"),

@@ -374,9 +374,13 @@ fn create_database(url: &str) -> Result<String, Fault> {
     Ok(format!("{server}/{name}{}", query.map(|query| format!("?{query}")).unwrap_or_default()))
 }
 
-/// Runs one statement on a connection of its own. On a thread of its own, too: the caller may be
-/// within a runtime, where waiting is not allowed.
-fn run(url: &str, statement: &str) -> Result<(), Fault> {
+/// Runs one statement in the database of a URL, on a connection of its own. On a thread of its own, too:
+/// the caller may be within a runtime, where waiting is not allowed.
+///
+/// # Errors
+///
+/// The server cannot be reached, or refuses.
+pub fn run(url: &str, statement: &str) -> Result<(), Fault> {
     let work = || {
         let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| error.to_string())?;
         config.connect_timeout(Duration::from_secs(5));

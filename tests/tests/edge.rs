@@ -2,7 +2,7 @@
 //! nothing of one that dies is lost on another.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -15,13 +15,14 @@ use tidegate_tests::http::{ADMIN_TOKEN, Fault};
 
 type Test = fn() -> Result<(), Fault>;
 
-const TESTS: [(&str, Test); 6] = [
+const TESTS: [(&str, Test); 7] = [
     ("imports", imports),
     ("instances-are-used-again", instances_are_used_again),
     ("a-trap-ends-one-instance", a_trap_ends_one_instance),
     ("a-new-version-of-a-schema-counts-at-once", a_new_version_counts_at_once),
     ("instances-start-together", instances_start_together),
     ("a-wrong-list-of-origins-is-said", a_wrong_list_of_origins_is_said),
+    ("no-database-that-is-not-permitted", no_database_that_is_not_permitted),
 ];
 
 fn main() -> ExitCode {
@@ -77,11 +78,13 @@ fn event(key: &str, body: &Value) -> Request {
     event
 }
 
-/// A component that could open files or connections would have to be trusted not to.
+/// A component that could open files or connections would have to be trusted not to. Spin opens those to
+/// PostgreSQL, where the manifest permits it.
 fn imports() -> Result<(), Fault> {
     const ALLOWED: [&str; 5] =
         ["wasi:cli/", "wasi:clocks/", "wasi:http/types@0.3", "wasi:io/", "wasi:random/"];
-    const SPIN: [&str; 2] = ["spin:sqlite/sqlite@3.1.0", "spin:variables/variables@3.0.0"];
+    const SPIN: [&str; 3] =
+        ["spin:postgres/postgres@4.2.0", "spin:sqlite/sqlite@3.1.0", "spin:variables/variables@3.0.0"];
     let imports = spin::compiled()?.imports();
     println!("the component imports {}", imports.join(", "));
     for name in &imports {
@@ -154,12 +157,13 @@ fn a_trap_ends_one_instance() -> Result<(), Fault> {
         "resmo": { "id": "id" }
     });
     let key = declare(&server, &schema)?;
-    let before = counts.requests.load(Ordering::Relaxed);
+    let before = counts.variables.load(Ordering::Relaxed);
     let waiting = (0..IN_FLIGHT)
         .map(|number| HalfSent::begin(&server, &key, &json!({ "id": format!("thing-{number}") })))
         .collect::<Result<Vec<_>, _>>()?;
     let deadline = Instant::now() + Duration::from_secs(20);
-    while counts.requests.load(Ordering::Relaxed) < before + IN_FLIGHT {
+    // Each of them reads one variable when it begins.
+    while counts.variables.load(Ordering::Relaxed) < before + IN_FLIGHT {
         if Instant::now() > deadline {
             return Err(format!("{:?} requests are in instances", counts.requests));
         }
@@ -248,7 +252,7 @@ fn instances_start_together() -> Result<(), Fault> {
 
 /// The native server does not start with such a list. An instance learns of it from the first page.
 fn a_wrong_list_of_origins_is_said() -> Result<(), Fault> {
-    let server = SpinServer::start_for(1, "https://app.example/")?;
+    let server = SpinServer::start_with(1, &[("allow_origins", "https://app.example/")])?;
     let mut client = server.client();
     let group = request("POST", "/api/v1/groups", Some(&json!({ "name": "Things", "prefix": "things" })));
     let mut from_page = group.clone();
@@ -258,4 +262,36 @@ fn a_wrong_list_of_origins_is_said() -> Result<(), Fault> {
     equal("the detail", &detail, &Some("the allowed origins are not to be had; the log says why"))?;
     // Nothing had taken effect, and whoever is no page is not concerned.
     expect(&client.send(&group)?, 201).map(drop)
+}
+
+/// A database whose host the manifest does not permit is not reached, whatever listens there; and the
+/// state does not go to SQLite instead. What answers without a database does.
+fn no_database_that_is_not_permitted() -> Result<(), Fault> {
+    let text = |error: std::io::Error| error.to_string();
+    let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(text)?;
+    listener.set_nonblocking(true).map_err(text)?;
+    let port = listener.local_addr().map_err(text)?.port();
+    let url = format!("postgres://tide:high-water@127.0.0.1:{port}/harbour");
+    for host in [&*format!("127.0.0.1:{}", port ^ 1), ""] {
+        let mut variables = vec![("database_url", &*url)];
+        variables.extend((!host.is_empty()).then_some(("database_host", host)));
+        let server = SpinServer::start_with(1, &variables)?;
+        let mut client = server.client();
+        expect(&client.send(&request("GET", "/healthz", None))?, 200)?;
+        let group = request("POST", "/api/v1/groups", Some(&json!({ "name": "Things", "prefix": "things" })));
+        for asked in [request("GET", "/readyz", None), group] {
+            let answer = client.send(&asked)?;
+            let problem = expect(&answer, 503)?;
+            equal("code", &problem.get("code").and_then(Value::as_str), &Some("storage-unavailable"))?;
+            let said = String::from_utf8_lossy(&answer.body);
+            if ["tide:", "high-water", "harbour", "127.0.0.1"].iter().any(|part| said.contains(part)) {
+                return Err(format!("the answer names what is in the URL: {said}"));
+            }
+        }
+        equal("file of SQLite", &server.database().exists(), &false)?;
+    }
+    match listener.accept() {
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(()),
+        _ => Err("there was a connection".to_owned()),
+    }
 }

@@ -15,7 +15,7 @@ use tidegate_tests::http::native::{NativeHost, NativePostgresHost};
 use tidegate_tests::http::openapi::Description;
 use tidegate_tests::http::run::converse;
 use tidegate_tests::http::service::ServiceHost;
-use tidegate_tests::http::spin::{self, Spin, SpinUp};
+use tidegate_tests::http::spin::{self, Spin, SpinPostgres, SpinUp};
 use tidegate_tests::postgres;
 
 fn main() -> ExitCode {
@@ -55,13 +55,14 @@ fn main() -> ExitCode {
 }
 
 /// Every host there is, and why one cannot run here.
-fn hosts() -> [(Arc<dyn HttpHost>, Option<String>); 6] {
+fn hosts() -> [(Arc<dyn HttpHost>, Option<String>); 7] {
     [
         (Arc::new(ServiceHost), None),
         (Arc::new(NativeHost), None),
         (Arc::new(NativePostgresHost), postgres::available().err()),
         (Arc::new(Libsql), libsql::program().err()),
         (Arc::new(Spin), spin::component().err()),
+        (Arc::new(SpinPostgres), SpinPostgres::available().err()),
         (Arc::new(SpinUp), SpinUp::available().err()),
     ]
 }

@@ -1,7 +1,8 @@
 //! Many requests on one scope, and on one resource, at the same time, and a scope as large as a
+//! Many requests on one scope, and on one resource, at the same time, and a scope as large as a
 //! bulk can be: through the native server, through two of them over one database, through the service
 //! on libSQL, whose statements know nothing of each other, and through the component, whose instances
-//! do not.
+//! do not, over SQLite and PostgreSQL.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
@@ -15,7 +16,7 @@ use tidegate_tests::http::client::Client;
 use tidegate_tests::http::libsql::{self, LibsqlServer};
 use tidegate_tests::http::message::{Request, RequestBody, Response};
 use tidegate_tests::http::native::NativeServer;
-use tidegate_tests::http::spin::{self, SpinServer};
+use tidegate_tests::http::spin::{self, SpinPostgres, SpinServer};
 use tidegate_tests::http::{ADMIN_TOKEN, Fault};
 use tidegate_tests::numbers::Numbers;
 use tidegate_tests::postgres;
@@ -58,7 +59,8 @@ fn main() -> ExitCode {
     if let Some(reason) = &no_postgres {
         println!("the hosts over PostgreSQL are skipped: {reason}");
     }
-    let hosts: [(&str, Start, bool); 6] = [
+    let spin_postgres = SpinPostgres::available().err();
+    let hosts: [(&str, Start, bool); 7] = [
         ("native", || Ok(Box::new(NativeServer::start(2)?)), false),
         ("native-twice", || Ok(Box::new(Pair::over_a_file()?)), false),
         (
@@ -69,6 +71,11 @@ fn main() -> ExitCode {
         ("native-postgres-twice", || Ok(Box::new(Pair::over_postgres()?)), no_postgres.is_some()),
         ("libsql", || Ok(Box::new(LibsqlServer::start()?)), program.is_some()),
         ("spin", || Ok(Box::new(SpinServer::start(2)?)), component.is_some()),
+        (
+            "spin-postgres",
+            || Ok(Box::new(SpinServer::start_on_postgres(2, &postgres::fresh_database()?)?)),
+            spin_postgres.is_some(),
+        ),
     ];
     let mut trials = Vec::new();
     for (host, start, skipped) in hosts {

@@ -17,16 +17,7 @@ pub(crate) fn native(workspace: &Workspace) -> Result<PathBuf> {
 
 /// Builds the guest module that the tests run, and gives its path.
 pub(crate) fn guest(workspace: &Workspace) -> Result<PathBuf> {
-    guest_as(workspace, "release")
-}
-
-/// Builds the guest module by a profile, and gives its path.
-pub(crate) fn guest_as(workspace: &Workspace, profile: &str) -> Result<PathBuf> {
-    module(workspace, Target::Unknown, "tidegate-guest", profile)
-}
-
-/// Builds a package's module by a profile, and gives its path.
-pub(crate) fn module(workspace: &Workspace, target: Target, package: &str, profile: &str) -> Result<PathBuf> {
+    let (target, package, profile) = (Target::Unknown, "tidegate-guest", "release");
     let mut command = workspace.cargo(["build", "--profile", profile, "--package", package]);
     toolchain::ensure(workspace, target)?.apply(&mut command);
     process::run(&mut command)?;

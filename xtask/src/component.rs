@@ -8,11 +8,9 @@ use anyhow::{Context, Result, bail, ensure};
 use wasm_encoder::{Component, ComponentSectionId, RawSection};
 use wasmparser::{Parser, Payload};
 
-use crate::artefacts;
-use crate::process;
-use crate::toolchain::Target;
-use crate::tools;
+use crate::toolchain::{self, Target};
 use crate::workspace::Workspace;
+use crate::{artefacts, process, slim, tools};
 
 /// The largest component that is accepted, in bytes: a cold start reads all of it.
 const MOST_BYTES: usize = 3_500_000;
@@ -31,7 +29,16 @@ const FEATURES: [&str; 7] = [
 
 /// Builds a component's package and gives the path of the component as rustc left it.
 pub(crate) fn build(workspace: &Workspace, package: &str) -> Result<PathBuf> {
-    artefacts::module(workspace, Target::Wasip2, package, "component")
+    module(workspace, Target::Wasip2, package)
+}
+
+/// Builds a package's module as those of the component are built, and gives its path.
+fn module(workspace: &Workspace, target: Target, package: &str) -> Result<PathBuf> {
+    let mut command = workspace.cargo(["build", "--profile", "component", "--package", package]);
+    slim::apply(workspace, &mut command)?;
+    toolchain::ensure(workspace, target)?.apply(&mut command);
+    process::run(&mut command)?;
+    artefacts::built_module(workspace, target, package, "component")
 }
 
 /// Builds the component that is shipped, and gives its path.
@@ -59,7 +66,7 @@ fn optimised(workspace: &Workspace, built: &Path, place: &Path) -> Result<()> {
 
 /// Builds the guest module as the component's modules are built and optimised, and gives its path.
 pub(crate) fn optimised_guest(workspace: &Workspace) -> Result<PathBuf> {
-    let built = artefacts::guest_as(workspace, "component")?;
+    let built = module(workspace, Target::Unknown, "tidegate-guest")?;
     let scratch = workspace.target.join("xtask/guest");
     let place = scratch.join("tidegate.wasm");
     made(&place, &scratch, &built, |module| optimise(workspace, &scratch, 0, module))?;

@@ -15,21 +15,8 @@ const MOST_BYTES: usize = 500_000;
 
 /// Builds a package's module and gives its path as rustc left it.
 pub(crate) fn build(workspace: &Workspace, package: &str) -> Result<PathBuf> {
-    let scratch = workspace.target.join("xtask/web");
-    fs::create_dir_all(&scratch)?;
-    // The edited crates come from elsewhere than the lock file says, so cargo writes another.
-    let lock = scratch.join("Cargo.lock");
-    fs::copy(workspace.root.join("Cargo.lock"), &lock)?;
-
     let mut command = workspace.cargo(["build", "--profile", "web", "--package", package]);
-    let mut configure = |setting: &str, path: &Path| {
-        command.arg("--config").arg(format!("{setting}='{}'", path.display()));
-    };
-    for (name, directory) in slim::crates(workspace, &scratch.join("crates"))? {
-        configure(&format!("patch.crates-io.{name}.path"), &directory);
-    }
-    configure("resolver.lockfile-path", &lock);
-    command.args(["-Z", "lockfile-path"]);
+    slim::apply(workspace, &mut command)?;
     toolchain::small(workspace)?.apply(&mut command);
     process::run(&mut command)?;
     artefacts::built_module(workspace, toolchain::Target::Web, package, "web")

@@ -1,16 +1,18 @@
 //! Runs a Spin component without Spin: the interfaces that it imports, on wasmtime, over a real
-//! SQLite file, with Spin's rules.
+//! SQLite file or a real PostgreSQL, with Spin's rules.
 //!
 //! The rules are those of Spin 4: each `Connection::open` is a connection of its own; an instance
 //! answers up to 16 requests at a time and 128 in all, and goes away after a second without work; a
 //! trap ends the instance that trapped, with the requests in it, and no other. A component is
-//! offered WASI, two Spin interfaces (see `bindings.rs`) and nothing else.
+//! offered WASI, three Spin interfaces (see `bindings.rs`) and nothing else.
 //!
 //! It serves on loopback, for tests and benchmarks. It is no replacement for Spin.
 
 mod bindings;
 mod instances;
 mod manifest;
+pub mod postgres;
+mod rows;
 pub mod sqlite;
 mod state;
 mod variables;
@@ -35,6 +37,7 @@ use wasmtime_wasi_http::handler::{ProxyHandler, ProxyPre};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use self::instances::Instances;
+use self::postgres::{Permitted, Postgres};
 pub use self::state::{Counts, Faults};
 use self::state::{Shared, State};
 
@@ -110,6 +113,8 @@ pub struct Options {
     pub database: PathBuf,
     /// The names under which the component may open it.
     pub databases: Vec<String>,
+    /// What the component may connect to, as `allowed_outbound_hosts` has it: PostgreSQL servers.
+    pub outbound_hosts: Vec<String>,
     /// The component's variables.
     pub variables: BTreeMap<String, String>,
     /// How many requests an instance answers; without it as many as Spin has it answer.
@@ -128,10 +133,13 @@ impl SpinHost {
     ///
     /// # Errors
     ///
-    /// The component imports something else, or exports no HTTP handler of WASI 0.3.
+    /// The component imports something else, or exports no HTTP handler of WASI 0.3; or it may connect
+    /// to what is not here.
     pub fn new(compiled: &Compiled, options: Options) -> anyhow::Result<Self> {
-        let Options { database, databases, variables, most_requests } = options;
-        let shared = Arc::new(Shared { database, databases, variables, ..Shared::default() });
+        let Options { database, databases, outbound_hosts, variables, most_requests } = options;
+        let permitted = outbound_hosts.iter().map(|host| Permitted::parse(host)).collect::<Result<_, _>>()?;
+        let postgres = Postgres::new(permitted);
+        let shared = Arc::new(Shared { database, databases, postgres, variables, ..Shared::default() });
         let mut linker = Linker::<State>::new(&compiled.engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi::p3::add_to_linker(&mut linker)?;

@@ -61,7 +61,6 @@ impl Options {
         let everything = trigger.http.iter().find(|trigger| trigger.route == "/...");
         let name = &everything.context("no component is sent every address")?.component;
         let component = component.get(name).with_context(|| format!("there is no component `{name}`"))?;
-        ensure!(component.allowed_outbound_hosts.is_empty(), "there is no network here");
         let mut application = BTreeMap::new();
         for (name, variable) in &variables {
             match values.get(name).or(variable.default.as_ref()) {
@@ -75,9 +74,12 @@ impl Options {
             .iter()
             .map(|(name, template)| Ok((name.clone(), filled(template, &application)?)))
             .collect::<Result<_>>()?;
+        let hosts = component.allowed_outbound_hosts.iter();
+        let outbound_hosts = hosts.map(|template| filled(template, &application)).collect::<Result<_>>()?;
         Ok(Self {
             database: file,
             databases: component.sqlite_databases.clone(),
+            outbound_hosts,
             variables,
             most_requests: None,
         })
@@ -119,9 +121,15 @@ mod tests {
         let token = ("admin_token", "secret");
         let options = Options::from_manifest(&manifest, PathBuf::new(), &variables(&[token])).unwrap();
         assert_eq!(options.databases, ["default"]);
-        assert_eq!(options.variables, variables(&[token, ("allow_origins", "")]));
-        let all = variables(&[token, ("allow_origins", "https://app.example")]);
-        assert_eq!(Options::from_manifest(&manifest, PathBuf::new(), &all).unwrap().variables, all);
+        assert_eq!(options.outbound_hosts, ["postgres://none.invalid"]);
+        assert_eq!(options.variables, variables(&[token, ("allow_origins", ""), ("database_url", "")]));
+
+        let url = ("database_url", "postgres://tide:secret@db.example:6000/tide");
+        let all = variables(&[token, ("allow_origins", "https://app.example"), url]);
+        let mut given = all.clone();
+        given.insert("database_host".to_owned(), "db.example:6000".to_owned());
+        let options = Options::from_manifest(&manifest, PathBuf::new(), &given).unwrap();
+        assert_eq!((options.outbound_hosts, options.variables), (vec!["postgres://db.example:6000".to_owned()], all));
         let missing = Options::from_manifest(&manifest, PathBuf::new(), &BTreeMap::new()).unwrap_err();
         assert_eq!(missing.to_string(), "the variable `admin_token` has no value");
     }

@@ -3,27 +3,17 @@
 //! gives its rows through a short channel, one at a time.
 
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::{Context, Poll};
 
 use rusqlite::types::{Value as Stored, ValueRef};
 use tokio::sync::{mpsc, oneshot};
-use wasmtime::StoreContextMut;
-use wasmtime::component::{
-    Access, Accessor, Destination, FutureReader, HasSelf, Resource, StreamProducer, StreamReader,
-    StreamResult,
-};
+use wasmtime::component::{Access, Accessor, FutureReader, HasSelf, Resource, StreamReader};
 
 use crate::bindings::spin::sqlite::sqlite::{
     Error, Host, HostConnection, HostConnectionWithStore, RowResult, Value,
 };
+use crate::rows::{MOST_ROW_BYTES, ROWS_WAITING, Rows};
 use crate::state::State;
-
-/// How many rows wait for the component.
-const ROWS_WAITING: usize = 4;
-/// What one row may hold, in bytes.
-const MOST_ROW_BYTES: usize = 128 * 1024 * 1024;
 
 /// An open connection. The file is opened by the first statement.
 pub struct Connection {
@@ -171,33 +161,4 @@ fn size(value: &Value) -> usize {
 #[expect(clippy::needless_pass_by_value, reason = "the form that `map_err` takes")]
 fn io(error: impl ToString) -> Error {
     Error::Io(error.to_string())
-}
-
-/// Hands over the rows that have arrived, one a read.
-struct Rows(mpsc::Receiver<RowResult>);
-
-impl<D> StreamProducer<D> for Rows {
-    type Item = RowResult;
-    type Buffer = Option<RowResult>;
-
-    fn poll_produce<'a>(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        store: StoreContextMut<'a, D>,
-        mut destination: Destination<'a, Self::Item, Self::Buffer>,
-        finish: bool,
-    ) -> Poll<wasmtime::Result<StreamResult>> {
-        if destination.remaining(store) == Some(0) {
-            return Poll::Ready(Ok(StreamResult::Completed));
-        }
-        match self.get_mut().0.poll_recv(context) {
-            Poll::Ready(Some(row)) => {
-                destination.set_buffer(Some(row));
-                Poll::Ready(Ok(StreamResult::Completed))
-            }
-            Poll::Ready(None) => Poll::Ready(Ok(StreamResult::Dropped)),
-            Poll::Pending if finish => Poll::Ready(Ok(StreamResult::Cancelled)),
-            Poll::Pending => Poll::Pending,
-        }
-    }
 }

@@ -11,11 +11,14 @@ use wasmtime_wasi_http::{
     Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
 };
 
+use crate::postgres::Postgres;
+
 /// What all instances of a host have in common.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     pub(crate) database: PathBuf,
     pub(crate) databases: Vec<String>,
+    pub(crate) postgres: Postgres,
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) faults: Faults,
     pub(crate) counts: Counts,
@@ -35,6 +38,8 @@ pub struct Counts {
     pub instances: AtomicUsize,
     /// How many of them ended in a trap.
     pub traps: AtomicUsize,
+    /// How many times a variable was read.
+    pub variables: AtomicUsize,
     /// How many requests instances were given.
     pub requests: AtomicUsize,
     /// How many requests one instance was seen to answer at the same time, at the most.

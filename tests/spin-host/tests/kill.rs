@@ -14,9 +14,10 @@ use serde_json::{Value, json};
 use tidegate_core::{CheckOptions, PreparedSchema};
 use tidegate_tests::http::client::Client;
 use tidegate_tests::http::message::{Request, RequestBody};
-use tidegate_tests::http::spin;
+use tidegate_tests::http::spin::{self, SpinPostgres};
 use tidegate_tests::http::{ADMIN_TOKEN, Fault};
 use tidegate_tests::numbers::Numbers;
+use tidegate_tests::postgres;
 
 /// How many bulks are sent, each of them to be interrupted.
 const BULKS: u64 = 50;
@@ -25,12 +26,44 @@ const MOST_RESOURCES: u64 = 1500;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let skip = spin::component().err();
-    if let Some(reason) = &skip {
-        println!("the host `spin` is skipped: {reason}");
-    }
-    let trial = Trial::test("kill/no-bulk-is-halved::spin", || Ok(no_bulk_is_halved()?));
-    libtest_mimic::run(&arguments, vec![trial.with_ignored_flag(skip.is_some())]).exit_code()
+    let hosts: [(&str, Database, Option<String>); 2] = [
+        ("spin", || Ok(Vec::new()), spin::component().err()),
+        ("spin-postgres", in_postgres, SpinPostgres::available().err()),
+    ];
+    let trials = hosts
+        .into_iter()
+        .map(|(host, database, skip)| {
+            if let Some(reason) = &skip {
+                println!("the host `{host}` is skipped: {reason}");
+            }
+            let run = move || Ok(no_bulk_is_halved(database)?);
+            Trial::test(format!("kill/no-bulk-is-halved::{host}"), run).with_ignored_flag(skip.is_some())
+        })
+        .collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Makes a database, and gives the variables of the application that name it.
+type Database = fn() -> Result<Vec<(&'static str, String)>, Fault>;
+
+fn in_postgres() -> Result<Vec<(&'static str, String)>, Fault> {
+    spin::database_variables(&postgres::fresh_database()?).map(Vec::from)
+}
+
+/// Waits until PostgreSQL has nothing more to do for a host that was killed: it learns at the end of a
+/// statement that nobody waits for the answer.
+fn wait_for_the_end(variables: &[(&str, String)]) -> Result<(), Fault> {
+    const WAIT: &str = "DO $$ BEGIN
+        WHILE EXISTS (
+            SELECT FROM pg_stat_activity WHERE datname = current_database()
+                AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+        ) LOOP
+            PERFORM pg_sleep(0.01);
+            PERFORM pg_stat_clear_snapshot();
+        END LOOP;
+    END $$";
+    let url = variables.iter().find(|(name, _)| *name == "database_url");
+    url.map_or(Ok(()), |(_, url)| postgres::run(url, WAIT))
 }
 
 /// The host as a process, which is killed when it is dropped.
@@ -40,17 +73,14 @@ struct Host {
 }
 
 impl Host {
-    fn start(compiled: &Path, database: &Path) -> Result<Self, Fault> {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tidegate-spin-host"))
-            .arg(compiled)
-            .arg("--manifest")
-            .arg(spin::manifest())
-            .arg("--database")
-            .arg(database)
-            .args(["--variable", &format!("admin_token={ADMIN_TOKEN}")])
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| error.to_string())?;
+    fn start(compiled: &Path, database: &Path, variables: &[(&str, String)]) -> Result<Self, Fault> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate-spin-host"));
+        command.arg(compiled).arg("--manifest").arg(spin::manifest()).arg("--database").arg(database);
+        command.args(["--variable", &format!("admin_token={ADMIN_TOKEN}")]);
+        for (name, value) in variables {
+            command.args(["--variable", &format!("{name}={value}")]);
+        }
+        let mut child = command.stdout(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
         let mut line = String::new();
         if let Some(stdout) = child.stdout.take() {
             BufReader::new(stdout).read_line(&mut line).map_err(|error| error.to_string())?;
@@ -148,7 +178,8 @@ fn changes_by_request(address: SocketAddr) -> Result<BTreeMap<String, usize>, Fa
     }
 }
 
-fn no_bulk_is_halved() -> Result<(), Fault> {
+fn no_bulk_is_halved(database: Database) -> Result<(), Fault> {
+    let variables = database()?;
     let text = |error: std::io::Error| error.to_string();
     let directory = tempfile::tempdir().map_err(text)?;
     let (compiled, database) = (directory.path().join("component"), directory.path().join("default.db"));
@@ -156,7 +187,7 @@ fn no_bulk_is_halved() -> Result<(), Fault> {
     let prepared = PreparedSchema::prepare(schema().to_string().as_bytes())
         .map_err(|problems| format!("{problems:?}"))?;
 
-    let mut host = Host::start(&compiled, &database)?;
+    let mut host = Host::start(&compiled, &database, &variables)?;
     let key = declare(host.address)?;
     let mut numbers = Numbers::new(7);
     let mut stored = Manifest::new();
@@ -191,7 +222,8 @@ fn no_bulk_is_halved() -> Result<(), Fault> {
         host.kill();
         let (answer, took) = sending.join().map_err(|_| "the sender panicked")?;
 
-        host = Host::start(&compiled, &database)?;
+        wait_for_the_end(&variables)?;
+        host = Host::start(&compiled, &database, &variables)?;
         let found = manifest(host.address, &key)?;
         let was_answered = match answer {
             Ok((200, _)) => true,

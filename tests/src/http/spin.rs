@@ -1,5 +1,5 @@
-//! The host `spin`: the component on the tests' own host for components, and the host `spin-up`:
-//! the component under Spin itself, where that is installed.
+//! The hosts `spin` and `spin-postgres`: the component on the tests' own host for components, over SQLite
+//! and over PostgreSQL; and the host `spin-up`: the component under Spin itself, where that is installed.
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,12 +12,14 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 use tidegate_spin_host::{Compiled, Options, SpinHost, loopback};
 use tokio::runtime::Runtime;
+use tokio_postgres::config::Host;
 
 use super::client::Client;
 use super::conversation::Storage;
 use super::host::{HttpHost, Instance};
 use super::message::{Request, Response};
 use super::{ADMIN_TOKEN, Fault};
+use crate::postgres;
 
 /// The environment variable that holds the path of the component.
 pub const COMPONENT: &str = "TIDEGATE_SPIN_WASM";
@@ -55,6 +57,39 @@ pub fn compiled() -> Result<Compiled, Fault> {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Spin;
 
+/// The component on the tests' own host, with its state in PostgreSQL.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SpinPostgres;
+
+impl SpinPostgres {
+    /// Why it cannot be run here.
+    ///
+    /// # Errors
+    ///
+    /// There is no component, or no PostgreSQL.
+    pub fn available() -> Result<(), String> {
+        component()?;
+        postgres::available()
+    }
+}
+
+/// The values of the variables `database_url` and `database_host` for a database.
+///
+/// # Errors
+///
+/// It is not reached by TCP.
+pub fn database_variables(url: &str) -> Result<[(&'static str, String); 2], Fault> {
+    let config: tokio_postgres::Config =
+        url.parse().map_err(|error: tokio_postgres::Error| error.to_string())?;
+    match (config.get_hosts(), config.get_ports()) {
+        ([Host::Tcp(host)], ports) => {
+            let port = ports.first().copied().unwrap_or(5432);
+            Ok([("database_url", url.to_owned()), ("database_host", format!("{host}:{port}"))])
+        }
+        _ => Err("a component reaches PostgreSQL by TCP, at one address".to_owned()),
+    }
+}
+
 /// A host of one's own, on a free port and a database file that goes away with it.
 pub struct SpinServer {
     /// What can be counted, and made to go wrong.
@@ -72,15 +107,25 @@ impl SpinServer {
     ///
     /// When there is no component, or it does not start.
     pub fn start(threads: usize) -> Result<Self, Fault> {
-        Self::start_for(threads, "")
+        Self::start_with(threads, &[])
     }
 
-    /// Starts a host with `threads` threads and a value for the variable `allow_origins`.
+    /// Starts a host with `threads` threads, over a database of PostgreSQL, given by its URL.
     ///
     /// # Errors
     ///
     /// When there is no component, or it does not start.
-    pub fn start_for(threads: usize, allow_origins: &str) -> Result<Self, Fault> {
+    pub fn start_on_postgres(threads: usize, url: &str) -> Result<Self, Fault> {
+        let [(url, url_value), (host, host_value)] = database_variables(url)?;
+        Self::start_with(threads, &[(url, &url_value), (host, &host_value)])
+    }
+
+    /// Starts a host with `threads` threads and these values for variables of the application.
+    ///
+    /// # Errors
+    ///
+    /// When there is no component, or it does not start.
+    pub fn start_with(threads: usize, variables: &[(&str, &str)]) -> Result<Self, Fault> {
         let text = |error: std::io::Error| error.to_string();
         let compiled = compiled()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -90,8 +135,11 @@ impl SpinServer {
             .map_err(text)?;
         let directory = tempfile::tempdir().map_err(text)?;
         let database = directory.path().join("default.db");
-        let variables = [("admin_token", ADMIN_TOKEN), ("allow_origins", allow_origins)];
-        let variables = BTreeMap::from(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let variables: BTreeMap<String, String> = [("admin_token", ADMIN_TOKEN)]
+            .iter()
+            .chain(variables)
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         let options = Options::from_manifest(&manifest(), database.clone(), &variables)
             .map_err(|error| format!("{error:#}"))?;
         let (host, address) = runtime
@@ -110,6 +158,11 @@ impl SpinServer {
         self.address
     }
 
+    /// The file of its SQLite database, which need not be there.
+    pub fn database(&self) -> &Path {
+        &self.database
+    }
+
     /// A new client of it.
     pub fn client(&self) -> Client {
         Client::new(self.address)
@@ -122,9 +175,47 @@ impl HttpHost for Spin {
     }
 
     fn start(&self, allow_origins: &str) -> Result<Box<dyn Instance>, Fault> {
-        let server = SpinServer::start_for(1, allow_origins)?;
+        let server = SpinServer::start_with(1, &[("allow_origins", allow_origins)])?;
         let (client, database) = (server.client(), server.database.clone());
         Ok(Box::new(OverSocket::new(client, database, server)))
+    }
+}
+
+impl HttpHost for SpinPostgres {
+    fn name(&self) -> &'static str {
+        "spin-postgres"
+    }
+
+    fn start(&self, allow_origins: &str) -> Result<Box<dyn Instance>, Fault> {
+        let database = postgres::fresh_database()?;
+        let [(url, url_value), (host, host_value)] = database_variables(&database)?;
+        let variables = [("allow_origins", allow_origins), (url, &*url_value), (host, &*host_value)];
+        let server = SpinServer::start_with(1, &variables)?;
+        Ok(Box::new(OverPostgres { client: server.client(), database, _server: server }))
+    }
+}
+
+/// The component over a database of its own in PostgreSQL.
+struct OverPostgres {
+    client: Client,
+    /// The database's URL.
+    database: String,
+    _server: SpinServer,
+}
+
+impl Instance for OverPostgres {
+    fn send(&mut self, request: &Request) -> Result<Response, Fault> {
+        self.client.send(request)
+    }
+
+    /// A server that takes no writes, as one that stands by for another.
+    fn set_storage(&mut self, storage: Storage) -> Result<bool, Fault> {
+        match storage {
+            Storage::Broken => postgres::allow_writes(&self.database, false)?,
+            Storage::Whole => postgres::allow_writes(&self.database, true)?,
+            Storage::Unanswering => return Ok(false),
+        }
+        Ok(true)
     }
 }
 

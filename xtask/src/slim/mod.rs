@@ -1,4 +1,5 @@
-//! Dependencies without the parts that the gate never runs, for the module of the npm package.
+//! Dependencies without the parts that the gate never runs, for what is shipped as WebAssembly: the module
+//! of the npm package and the component.
 //!
 //! What is left out cannot be reached in the gate, but the compiler cannot know: it hangs on a value at
 //! run time, or stands in a table of methods. Where the crates offer no feature to leave it out, their
@@ -8,6 +9,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -208,8 +210,32 @@ const REGEX: [Edit; 3] = [
 /// In place of the whole of `fancy-regex`.
 const FANCY_REGEX: &str = include_str!("fancy_regex.rs");
 
+/// Where the edited crates are.
+pub(crate) fn directory(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("xtask/slim")
+}
+
+/// Turns a cargo command into one that builds with the edited crates. `Cargo.lock` stays as it is.
+pub(crate) fn apply(workspace: &Workspace, command: &mut Command) -> Result<()> {
+    let scratch = directory(workspace);
+    let crates = crates(workspace, &scratch)?;
+    // The edited crates come from elsewhere than the lock file says, so cargo writes another.
+    let lock = scratch.join("Cargo.lock");
+    fs::copy(workspace.root.join("Cargo.lock"), &lock)?;
+    let mut configure = |setting: &str, path: &Path| {
+        command.arg("--config").arg(format!("{setting}='{}'", path.display()));
+    };
+    for (name, directory) in crates {
+        configure(&format!("patch.crates-io.{name}.path"), &directory);
+    }
+    configure("resolver.lockfile-path", &lock);
+    // A stable cargo takes `-Z` only with this.
+    command.args(["-Z", "lockfile-path"]).env("RUSTC_BOOTSTRAP", "1");
+    Ok(())
+}
+
 /// The directories of the edited crates, by the names of the crates.
-pub(crate) fn crates(workspace: &Workspace, scratch: &Path) -> Result<Vec<(&'static str, PathBuf)>> {
+fn crates(workspace: &Workspace, scratch: &Path) -> Result<Vec<(&'static str, PathBuf)>> {
     let mut command = workspace.cargo(["metadata", "--format-version=1", "--locked"]);
     let metadata: Value = serde_json::from_slice(&process::output(&mut command)?)?;
     let edited = |name, edits: &[Edit]| {
@@ -221,7 +247,7 @@ pub(crate) fn crates(workspace: &Workspace, scratch: &Path) -> Result<Vec<(&'sta
         renew(&place, &stamp, || {
             copy(&source, &place)?;
             for edit in edits {
-                apply(&place, edit).with_context(|| format!("`{name}` is another than was looked at"))?;
+                change(&place, edit).with_context(|| format!("`{name}` is another than was looked at"))?;
             }
             // Keeps it out of this workspace.
             append(&place.join("Cargo.toml"), "\n[workspace]\n")
@@ -270,7 +296,7 @@ fn renew(place: &Path, stamp: &str, make: impl FnOnce() -> Result<()>) -> Result
     Ok(fs::write(stamped, stamp)?)
 }
 
-fn apply(place: &Path, edit: &Edit) -> Result<()> {
+fn change(place: &Path, edit: &Edit) -> Result<()> {
     let file = place.join(edit.file);
     let text = fs::read_to_string(&file).with_context(|| format!("`{}`", edit.file))?;
     let times = text.matches(edit.from).count();

@@ -14,8 +14,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::process;
 use crate::workspace::Workspace;
+use crate::{process, slim};
 
 /// A WebAssembly target that the project builds for.
 #[derive(Clone, Copy)]
@@ -113,7 +113,7 @@ impl Toolchain {
 pub(crate) fn ensure(workspace: &Workspace, target: Target) -> Result<Toolchain> {
     let rust = Rust::locate()?;
     let installed =
-        Toolchain { target, renamed: renamed(), standard_library: StandardLibrary::Installed, libc: None };
+        Toolchain { target, renamed: renamed(workspace), standard_library: StandardLibrary::Installed, libc: None };
     let triple = target.triple();
     if rust.has_installed(target) {
         return Ok(installed);
@@ -166,14 +166,15 @@ pub(crate) fn small(workspace: &Workspace) -> Result<Toolchain> {
             }
         }
     }
-    Ok(Toolchain { target, renamed: renamed(), standard_library: StandardLibrary::Small, libc: None })
+    Ok(Toolchain { target, renamed: renamed(workspace), standard_library: StandardLibrary::Small, libc: None })
 }
 
 /// Directories that what is built would name. The workspace's own files are named as they stand in it.
-fn renamed() -> Vec<(PathBuf, &'static str)> {
+fn renamed(workspace: &Workspace) -> Vec<(PathBuf, &'static str)> {
     let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let cargo_home = cargo_home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-    cargo_home.map(|home| (home.join("registry/src"), "crates")).into_iter().collect()
+    let registry = cargo_home.map(|home| (home.join("registry/src"), "crates"));
+    registry.into_iter().chain([(slim::directory(workspace), "crates")]).collect()
 }
 
 /// Unpacks the Debian package `package` for `program` in it, installing nothing, and gives the directory

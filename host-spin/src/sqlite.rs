@@ -3,19 +3,23 @@
 use std::cell::OnceCell;
 
 use spin_sdk::sqlite::{Connection, Error, Value};
-use tidegate_core::service::{Row, Sql, SqlError, SqlValue};
+use tidegate_core::service::{Row, SqlError, SqlValue};
 
 /// The name of the database, as `spin.toml` grants it.
 const DATABASE: &str = "default";
 
 /// A request's connection, opened by its first statement.
 #[derive(Default)]
-pub(crate) struct SpinSql {
+pub(crate) struct SpinSqlite {
     connection: OnceCell<Connection>,
 }
 
-impl SpinSql {
-    async fn run(&self, statement: &str, parameters: Vec<SqlValue>) -> Result<Vec<Row>, SqlError> {
+impl SpinSqlite {
+    pub(crate) async fn run(
+        &self,
+        statement: &str,
+        parameters: Vec<SqlValue>,
+    ) -> Result<Vec<Row>, SqlError> {
         let connection = match self.connection.get() {
             Some(connection) => connection,
             None => {
@@ -27,16 +31,6 @@ impl SpinSql {
             connection.execute(statement, parameters.into_iter().map(parameter)).await.map_err(explain)?;
         let rows = answer.collect().await.map_err(explain)?;
         rows.into_iter().map(|row| row.values.into_iter().map(value).collect()).collect()
-    }
-}
-
-impl Sql for SpinSql {
-    async fn read(&self, statement: &str, parameters: Vec<SqlValue>) -> Result<Vec<Row>, SqlError> {
-        self.run(statement, parameters).await
-    }
-
-    async fn write(&self, statement: &str, parameters: Vec<SqlValue>) -> Result<Vec<Row>, SqlError> {
-        self.run(statement, parameters).await
     }
 }
 
