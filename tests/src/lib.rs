@@ -5,7 +5,9 @@
 //! cannot run is a skip that carries its reason.
 
 pub mod corpus;
+pub mod crash;
 pub mod expect;
+pub mod feed;
 pub mod gate;
 pub mod http;
 pub mod numbers;

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::{Config, NoTls, SimpleQueryMessage};
 
 use crate::http::Fault;
 
@@ -93,6 +93,37 @@ pub fn allow_writes(url: &str, allowed: bool) -> Result<(), Fault> {
 pub fn shared() -> Result<&'static PostgresCluster, Fault> {
     static SHARED: OnceLock<Result<PostgresCluster, Fault>> = OnceLock::new();
     SHARED.get_or_init(|| PostgresCluster::new(Durability::None)).as_ref().map_err(Clone::clone)
+}
+
+/// The process ids of all other sessions in a database: of a client that died, what they had begun may
+/// still be finished.
+///
+/// # Errors
+///
+/// The server does not answer.
+pub fn sessions(url: &str) -> Result<Vec<i32>, Fault> {
+    const OTHERS: &str = "SELECT pid FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+    query(url, OTHERS)?
+        .into_iter()
+        .map(|pid| pid.as_deref().unwrap_or_default().parse::<i32>().map_err(|error| error.to_string()))
+        .collect()
+}
+
+/// Waits until none of these sessions is there any more.
+///
+/// # Errors
+///
+/// The server does not answer, or some stay for a minute.
+pub fn wait_for_end(url: &str, old: &[i32]) -> Result<(), Fault> {
+    let begun = Instant::now();
+    while !old.is_empty() && sessions(url)?.iter().any(|session| old.contains(session)) {
+        if begun.elapsed() > PATIENCE {
+            return Err("sessions of a client that is gone stay".into());
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
 }
 
 fn foreign() -> Option<String> {
@@ -374,13 +405,18 @@ fn create_database(url: &str) -> Result<String, Fault> {
     Ok(format!("{server}/{name}{}", query.map(|query| format!("?{query}")).unwrap_or_default()))
 }
 
-/// Runs one statement in the database of a URL, on a connection of its own. On a thread of its own, too:
-/// the caller may be within a runtime, where waiting is not allowed.
+/// Runs one statement in the database of a URL.
 ///
 /// # Errors
 ///
 /// The server cannot be reached, or refuses.
 pub fn run(url: &str, statement: &str) -> Result<(), Fault> {
+    query(url, statement).map(|_| ())
+}
+
+/// Runs one statement on a connection of its own, and gives the first column of its rows. On a thread of
+/// its own, too: the caller may be within a runtime, where waiting is not allowed.
+fn query(url: &str, statement: &str) -> Result<Vec<Option<String>>, Fault> {
     let work = || {
         let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| error.to_string())?;
         config.connect_timeout(Duration::from_secs(5));
@@ -389,11 +425,15 @@ pub fn run(url: &str, statement: &str) -> Result<(), Fault> {
             .block_on(async {
                 let (client, connection) = config.connect(NoTls).await?;
                 let connection = tokio::spawn(connection);
-                client.batch_execute(statement).await?;
+                let messages = client.simple_query(statement).await?;
                 drop(client);
                 // A session that still ends would be in the way of who drops or copies its database.
                 let _ = connection.await;
-                Ok(())
+                let rows = messages.iter().filter_map(|message| match message {
+                    SimpleQueryMessage::Row(row) => Some(row.get(0).map(str::to_owned)),
+                    _ => None,
+                });
+                Ok(rows.collect())
             })
             .map_err(|error: tokio_postgres::Error| {
                 error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string)

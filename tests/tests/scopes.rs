@@ -1,10 +1,9 @@
 //! Many requests on one scope, and on one resource, at the same time, and a scope as large as a
-//! Many requests on one scope, and on one resource, at the same time, and a scope as large as a
 //! bulk can be: through the native server, through two of them over one database, through the service
 //! on libSQL, whose statements know nothing of each other, and through the component, whose instances
 //! do not, over SQLite and PostgreSQL.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -12,19 +11,19 @@ use std::time::Instant;
 
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
+use tidegate_tests::feed::{Change, replay};
+use tidegate_tests::http::Fault;
 use tidegate_tests::http::client::Client;
 use tidegate_tests::http::libsql::{self, LibsqlServer};
-use tidegate_tests::http::message::{Request, RequestBody, Response};
 use tidegate_tests::http::native::NativeServer;
+use tidegate_tests::http::speaker::Speaker;
 use tidegate_tests::http::spin::{self, SpinPostgres, SpinServer};
-use tidegate_tests::http::{ADMIN_TOKEN, Fault};
 use tidegate_tests::numbers::Numbers;
 use tidegate_tests::postgres;
 
 const SINGLE: &str = "/integration/custom-data/event/server";
 const BULK: &str = "/integration/custom-data/bulk-event/server";
 const DELETE: &str = "/integration/custom-data/server";
-const MANIFEST: &str = "/integration/custom-data/manifest/server";
 
 /// Threads that send single resources, and how many each.
 const SINGLES: (u64, u64) = (8, 30);
@@ -151,15 +150,9 @@ struct Site {
     key: String,
 }
 
-/// One who talks to a site over a connection of its own.
-struct Speaker {
-    client: Client,
-    key: String,
-}
-
 impl Site {
     fn on(server: Box<dyn Server>) -> Result<Self, Fault> {
-        let mut speaker = Speaker { client: server.client(), key: String::new() };
+        let mut speaker = Speaker::new(server.client(), "");
         let schema = json!({
             "type": "object",
             "properties": {
@@ -181,104 +174,8 @@ impl Site {
     }
 
     fn speaker(&self) -> Speaker {
-        Speaker { client: self.server.client(), key: self.key.clone() }
+        Speaker::new(self.server.client(), &self.key)
     }
-}
-
-impl Speaker {
-    fn send(&mut self, method: &str, target: &str, body: Option<&Value>) -> Result<Response, Fault> {
-        let body = body.map_or(RequestBody::None, |body| RequestBody::Whole(body.to_string().into_bytes()));
-        let auth = if target.starts_with("/api/v1") {
-            ("authorization".to_owned(), format!("Bearer {ADMIN_TOKEN}"))
-        } else {
-            ("x-ingest-key".to_owned(), self.key.clone())
-        };
-        let headers = vec![auth];
-        self.client.send(&Request { method: method.to_owned(), target: target.to_owned(), headers, body })
-    }
-
-    /// Sends a request whose answer has to have that status; 0 stands for any success.
-    fn ask(&mut self, method: &str, target: &str, body: Option<&Value>, status: u16) -> Result<Value, Fault> {
-        let answer = self.send(method, target, body)?;
-        let text = String::from_utf8_lossy(&answer.body);
-        if answer.status != status && !(status == 0 && answer.status < 300) {
-            return Err(format!("{method} {target}: {} {text}", answer.status));
-        }
-        serde_json::from_str(&text).map_err(|error| format!("{method} {target}: {error}"))
-    }
-
-    /// The next page of the feed.
-    fn changes_after(&mut self, after: Option<&str>) -> Result<Vec<Change>, Fault> {
-        let mut target = "/api/v1/changes?order=asc&limit=50".to_owned();
-        if let Some(after) = after {
-            target.push_str(&format!("&after={after}"));
-        }
-        let page = self.ask("GET", &target, None, 200)?;
-        let items = page.get("items").and_then(Value::as_array).ok_or("the feed has no `items`")?;
-        items.iter().map(Change::of).collect()
-    }
-
-    /// The manifest: id to digest.
-    fn manifest(&mut self) -> Result<BTreeMap<String, String>, Fault> {
-        let answer = self.ask("GET", MANIFEST, None, 200)?;
-        let items = answer.get("items").and_then(Value::as_object).ok_or("the manifest has no `items`")?;
-        Ok(items
-            .iter()
-            .map(|(id, digest)| (id.clone(), digest.as_str().unwrap_or_default().to_owned()))
-            .collect())
-    }
-}
-
-/// What a replay looks at.
-#[derive(Debug, Clone, PartialEq)]
-struct Change {
-    change_id: String,
-    kind: String,
-    id: String,
-    before: Value,
-    after: Value,
-}
-
-impl Change {
-    fn of(item: &Value) -> Result<Self, Fault> {
-        let member = |name: &str| item.get(name).cloned().ok_or_else(|| format!("a change has no `{name}`"));
-        let text = |name: &str| Ok::<_, Fault>(member(name)?.as_str().unwrap_or_default().to_owned());
-        Ok(Self {
-            change_id: text("changeId")?,
-            kind: text("type")?,
-            id: text("id")?,
-            before: member("before")?,
-            after: member("after")?,
-        })
-    }
-}
-
-/// The state that a feed leads to. Each change has to fit on what was there before it.
-fn replay(feed: &[Change]) -> Result<BTreeMap<String, Value>, Fault> {
-    let mut state: BTreeMap<String, Value> = BTreeMap::new();
-    for change in feed {
-        let stored = state.get(&change.id).cloned().unwrap_or(Value::Null);
-        if stored != change.before {
-            return Err(format!("{change:?} does not follow on {stored}"));
-        }
-        let fits = match change.kind.as_str() {
-            "added" => change.before.is_null() && !change.after.is_null(),
-            "modified" => {
-                !change.before.is_null() && !change.after.is_null() && change.before != change.after
-            }
-            "removed" => !change.before.is_null() && change.after.is_null(),
-            _ => false,
-        };
-        if !fits {
-            return Err(format!("{change:?} is no change of its type"));
-        }
-        if change.after.is_null() {
-            state.remove(&change.id);
-        } else {
-            state.insert(change.id.clone(), change.after.clone());
-        }
-    }
-    Ok(state)
 }
 
 fn resource(numbers: &mut Numbers, by: &str) -> Value {
@@ -320,7 +217,7 @@ fn follow(speaker: &mut Speaker, written: &AtomicBool) -> Result<Vec<Change>, Fa
     let mut feed: Vec<Change> = Vec::new();
     loop {
         let last_look = written.load(Ordering::Acquire);
-        let page = speaker.changes_after(feed.last().map(|change| change.change_id.as_str()))?;
+        let page = speaker.changes_after(feed.last().map(|change| change.change_id.as_str()), 50)?;
         if page.is_empty() && last_look {
             return Ok(feed);
         }
@@ -368,11 +265,11 @@ fn writers_on_one_scope(site: &Site) -> Result<(), Fault> {
         ));
     }
     let state = replay(&followed)?;
-    let manifest = speaker.manifest()?;
-    if !state.keys().eq(manifest.keys()) {
-        return Err(format!("the feed leads to {:?}, stored are {:?}", state.keys(), manifest.keys()));
+    let manifest = speaker.manifest("server", "")?;
+    if !state.resources().map(|(_, id, _)| id).eq(manifest.keys()) {
+        return Err(format!("the feed leads to {state:?}, stored are {:?}", manifest.keys()));
     }
-    for (id, resource) in &state {
+    for (_, id, resource) in state.resources() {
         // A dry run says which digest the gate gives to what the feed says.
         let answer = speaker.ask("POST", &format!("{SINGLE}?dryRun=true"), Some(resource), 200)?;
         if answer.get("digest").and_then(Value::as_str) != manifest.get(id).map(String::as_str) {
@@ -406,7 +303,7 @@ fn writers_on_one_resource(site: &Site) -> Result<(), Fault> {
     let feed = follow(&mut site.speaker(), &AtomicBool::new(true))?;
     let state = replay(&feed)?;
     // No two of the requests are the same, so each of them made a change.
-    if feed.len() as u64 != THREADS * EACH || state.len() != 1 {
+    if feed.len() as u64 != THREADS * EACH || state.resources().count() != 1 {
         return Err(format!("{} changes led to {state:?}", feed.len()));
     }
     Ok(())

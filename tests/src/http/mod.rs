@@ -55,6 +55,7 @@ pub mod native;
 pub mod openapi;
 pub mod run;
 pub mod service;
+pub mod speaker;
 pub mod spin;
 
 /// What went wrong, for a human.
