@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::workspace::Workspace;
-use crate::{component, instructions, npm, process, tools};
+use crate::{artefacts, component, instructions, npm, process, tools};
 
 /// What can be measured.
 #[derive(Clone, Copy, ValueEnum)]
@@ -19,6 +19,9 @@ enum Subject {
     Edge,
     /// The core as WebAssembly in Node.js and Chromium, beside `JSON.parse` and Ajv
     Js,
+    /// The native server under load, beside Fastify with Ajv and better-sqlite3 and beside what the
+    /// databases take
+    Server,
 }
 
 /// What to measure, and how long.
@@ -31,9 +34,15 @@ pub(crate) struct Bench {
     /// How long one turn of a side takes, in milliseconds (`core`)
     #[arg(long)]
     turn_ms: Option<u64>,
+    /// Only see that all of it works, in some seconds (`server`)
+    #[arg(long)]
+    quick: bool,
 }
 
 pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
+    if bench.quick && !matches!(bench.subject, Subject::Server) {
+        bail!("only `server` can be had quickly");
+    }
     match bench.subject {
         Subject::Core => core(workspace, bench),
         _ if bench.filter.is_some() || bench.turn_ms.is_some() => {
@@ -41,6 +50,7 @@ pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
         }
         Subject::Edge => edge(workspace),
         Subject::Js => js(workspace),
+        Subject::Server => server(workspace, bench.quick),
     }
 }
 
@@ -81,6 +91,27 @@ fn js(workspace: &Workspace) -> Result<()> {
         command.arg(chromium);
     } else {
         println!("skipped: Chromium; there is none on the PATH (Debian's package is `chromium`)");
+    }
+    process::run(&mut command)
+}
+
+/// The server under load. Quickly, only to see that all of it works.
+pub(crate) fn server(workspace: &Workspace, quick: bool) -> Result<()> {
+    let binary = artefacts::native(workspace)?;
+    let programs = workspace.root.join("bench/js");
+    tools::npm_packages(&programs)?;
+    let mut command = program_of(workspace, "server", "server");
+    command.arg("--tidegate").arg(binary);
+    // On the disk that is built on: a temporary directory may be in memory, where a sync is nothing.
+    command.arg("--directory").arg(workspace.target.join("xtask/server"));
+    match tools::npm_addon(&programs, "better-sqlite3", "build/Release/better_sqlite3.node") {
+        Ok(()) => {
+            command.arg("--fastify").arg(programs.join("server.mjs"));
+        }
+        Err(error) => println!("skipped: what a user would write; {error:#}"),
+    }
+    if quick {
+        command.arg("--quick");
     }
     process::run(&mut command)
 }
