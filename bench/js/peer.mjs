@@ -94,7 +94,7 @@ function usable(id) {
 }
 
 // As it would stand in a user's code, and not a walk along a list of names.
-function reader(path) {
+export function reader(path) {
   const names = path.replace(/^\$\./, "").split(".");
   return new Function("value", `return value${names.map((name) => `?.[${JSON.stringify(name)}]`).join("")}`);
 }

@@ -48,6 +48,27 @@ pub fn employees(bytes: usize) -> String {
     text
 }
 
+/// The schema of [`servers`].
+pub fn server_schema() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "id": { "type": "string" },
+            "by": { "type": "string" },
+            "load": { "type": "integer" },
+            "note": { "type": "string" }
+        },
+        "resmo": { "id": "id", "name": "by" }
+    })
+}
+
+/// So many servers, of which 18,000 are just less than 4 MiB, as the text of an array.
+pub fn servers(count: usize) -> String {
+    let note = "x".repeat(174);
+    let server = |index| json!({ "id": format!("server-{index:05}"), "by": "inventory", "load": index % 100, "note": note });
+    Value::from((0..count).map(server).collect::<Vec<_>>()).to_string()
+}
+
 /// The schema of [`catalogue`].
 pub fn catalogue_schema() -> Value {
     let string = json!({ "type": "string" });

@@ -15,6 +15,8 @@ pub mod measure;
 pub mod module;
 #[cfg(feature = "core")]
 pub mod native;
+#[cfg(feature = "server")]
+pub mod server;
 #[cfg(feature = "edge")]
 pub mod site;
 #[cfg(feature = "growth")]

@@ -21,6 +21,9 @@ enum Subject {
     Js,
     /// The server beside a thousand stored resources, and beside a million
     Growth,
+    /// The native server under load, beside Fastify with Ajv and better-sqlite3 and beside what the
+    /// databases take
+    Server,
 }
 
 /// What to measure, and how long.
@@ -33,14 +36,14 @@ pub(crate) struct Bench {
     /// How long one turn of a side takes, in milliseconds (`core`)
     #[arg(long)]
     turn_ms: Option<u64>,
-    /// Beside ten thousand stored resources, and not a million (`growth`)
+    /// With little stored (`growth`), or only to see that all of it works (`server`), in some seconds
     #[arg(long)]
     quick: bool,
 }
 
 pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
-    if bench.quick && !matches!(bench.subject, Subject::Growth) {
-        bail!("only `growth` takes `--quick`");
+    if bench.quick && !matches!(bench.subject, Subject::Growth | Subject::Server) {
+        bail!("only `growth` and `server` take `--quick`");
     }
     match bench.subject {
         Subject::Core => core(workspace, bench),
@@ -50,6 +53,7 @@ pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
         Subject::Edge => edge(workspace),
         Subject::Js => js(workspace),
         Subject::Growth => growth(workspace, bench.quick),
+        Subject::Server => server(workspace, bench.quick),
     }
 }
 
@@ -102,6 +106,27 @@ fn js(workspace: &Workspace) -> Result<()> {
         command.arg(chromium);
     } else {
         println!("skipped: Chromium; there is none on the PATH (Debian's package is `chromium`)");
+    }
+    process::run(&mut command)
+}
+
+/// The server under load. Quickly, only to see that all of it works.
+pub(crate) fn server(workspace: &Workspace, quick: bool) -> Result<()> {
+    let binary = artefacts::native(workspace)?;
+    let programs = workspace.root.join("bench/js");
+    tools::npm_packages(&programs)?;
+    let mut command = program_of(workspace, "server", "server");
+    command.arg("--tidegate").arg(binary);
+    // On the disk that is built on: a temporary directory may be in memory, where a sync is nothing.
+    command.arg("--directory").arg(workspace.target.join("xtask/server"));
+    match tools::npm_addon(&programs, "better-sqlite3", "build/Release/better_sqlite3.node") {
+        Ok(()) => {
+            command.arg("--fastify").arg(programs.join("server.mjs"));
+        }
+        Err(error) => println!("skipped: what a user would write; {error:#}"),
+    }
+    if quick {
+        command.arg("--quick");
     }
     process::run(&mut command)
 }

@@ -78,6 +78,18 @@ pub(crate) fn npm_packages(directory: &Path) -> Result<()> {
     Ok(fs::write(installed, lock)?)
 }
 
+/// Makes the part of an installed npm package that is not JavaScript, unless it is there: a prebuilt one is
+/// fetched by the package itself, or compiled.
+pub(crate) fn npm_addon(directory: &Path, package: &str, addon: &str) -> Result<()> {
+    if directory.join("node_modules").join(package).join(addon).is_file() {
+        return Ok(());
+    }
+    eprintln!("setup: building the npm package {package}; where it has to be compiled, that takes a minute");
+    let mut command = Command::new("npm");
+    command.args(["rebuild", "--silent", package]).current_dir(directory);
+    process::run(&mut command).with_context(|| format!("{package} cannot be built here"))
+}
+
 /// The Chromium of this machine, which apt installs if it may.
 pub(crate) fn chromium() -> Option<PathBuf> {
     let found = || ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(on_path);
