@@ -105,12 +105,14 @@ impl Sql for PostgresStore {
     }
 
     async fn read(&self, statement: &str, parameters: Vec<SqlValue>) -> Result<Vec<Row>, SqlError> {
-        let answer = match run(&self.readers, statement, &parameters).await {
+        const ATTEMPTS: usize = 3;
+        let mut answer = run(&self.readers, statement, &parameters).await;
+        for _ in 1..ATTEMPTS {
             // The database was started anew, and this connection had not noticed. Reading twice does
             // no harm.
-            Err(Fault { fate: Fate::Lost, .. }) => run(&self.readers, statement, &parameters).await,
-            answer => answer,
-        };
+            let Err(Fault { fate: Fate::Lost, .. }) = &answer else { break };
+            answer = run(&self.readers, statement, &parameters).await;
+        }
         answer.map_err(|fault| fault.error)
     }
 
@@ -145,7 +147,12 @@ impl Fault {
 
     /// What went wrong with a statement; `unanswered` is its fate when the database said nothing.
     fn of(error: &tokio_postgres::Error, unanswered: Fate) -> Self {
-        let fate = if error.as_db_error().is_some() { Fate::Refused } else { unanswered };
+        let fate = match error.as_db_error() {
+            // A session that was ended from outside says so, and is as good as broken.
+            Some(db) if db.code().code().starts_with("57P") => unanswered,
+            Some(_) => Fate::Refused,
+            None => unanswered,
+        };
         Self::new(explain(error), fate)
     }
 }

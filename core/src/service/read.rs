@@ -71,11 +71,11 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
         self.is_known(at).await?;
         match page.items.as_slice() {
             [] => Err(Failure::not_found("resource")),
-            [_] if page.next.is_some() => Err(Failure::parameter(
+            [resource] if page.next.is_none() => Ok(Answer::ok(resource_text(resource))),
+            _ => Err(Failure::parameter(
                 "integration",
                 "several integrations have a resource of this id; the parameter `integration` says which one is meant",
             )),
-            [resource, ..] => Ok(Answer::ok(resource_text(resource))),
         }
     }
 
