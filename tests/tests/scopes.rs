@@ -36,7 +36,8 @@ const IDS: u64 = 40;
 
 type Test = fn(&Site) -> Result<(), Fault>;
 
-const TESTS: [(&str, Test); 3] = [
+const TESTS: [(&str, Test); 4] = [
+    ("declarations", declarations),
     ("writers-on-one-scope", writers_on_one_scope),
     ("writers-on-one-resource", writers_on_one_resource),
     ("four-mebibytes", four_mebibytes),
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
         println!("the hosts over PostgreSQL are skipped: {reason}");
     }
     let spin_postgres = SpinPostgres::available().err();
-    let hosts: [(&str, Start, bool); 7] = [
+    let hosts: [(&str, Start, bool); 8] = [
         ("native", || Ok(Box::new(NativeServer::start(2)?)), false),
         ("native-twice", || Ok(Box::new(Pair::over_a_file()?)), false),
         (
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
             || Ok(Box::new(SpinServer::start_on_postgres(2, &postgres::fresh_database()?)?)),
             spin_postgres.is_some(),
         ),
+        ("native-and-spin-postgres", || Ok(Box::new(Pair::of_both_hosts()?)), spin_postgres.is_some()),
     ];
     let mut trials = Vec::new();
     for (host, start, skipped) in hosts {
@@ -99,26 +101,37 @@ impl Server for NativeServer {
 
 /// Two servers over one database. Each client talks to the one or the other.
 struct Pair {
-    servers: [NativeServer; 2],
+    servers: [Box<dyn Server>; 2],
     clients: AtomicUsize,
 }
 
 impl Pair {
+    fn of(first: impl Server + 'static, second: impl Server + 'static) -> Self {
+        // Who started last is closed first, so that a database file outlives it.
+        Self { servers: [Box::new(second), Box::new(first)], clients: AtomicUsize::new(0) }
+    }
+
     fn over_a_file() -> Result<Self, Fault> {
         let first = NativeServer::start(1)?;
         let second = first.start_beside(1)?;
-        Ok(Self { servers: [second, first], clients: AtomicUsize::new(0) })
+        Ok(Self::of(first, second))
     }
 
     /// Both start at the same time, over a database that has no tables yet.
     fn over_postgres() -> Result<Self, Fault> {
         let url = postgres::fresh_database()?;
-        let servers = thread::scope(|scope| {
+        thread::scope(|scope| {
             let second = scope.spawn(|| NativeServer::start_on_postgres(1, &url));
             let first = NativeServer::start_on_postgres(1, &url)?;
-            Ok::<_, Fault>([first, joined(second)?])
-        })?;
-        Ok(Self { servers, clients: AtomicUsize::new(0) })
+            Ok(Self::of(first, joined(second)?))
+        })
+    }
+
+    /// The native server and the component.
+    fn of_both_hosts() -> Result<Self, Fault> {
+        let url = postgres::fresh_database()?;
+        let native = NativeServer::start_on_postgres(1, &url)?;
+        Ok(Self::of(native, SpinServer::start_on_postgres(1, &url)?))
     }
 }
 
@@ -148,6 +161,7 @@ impl Server for SpinServer {
 struct Site {
     server: Box<dyn Server>,
     key: String,
+    integration: String,
 }
 
 impl Site {
@@ -168,14 +182,85 @@ impl Site {
         speaker.ask("POST", "/api/v1/schemas", Some(&schema), 201)?;
         let integration = json!({ "name": "Inventory", "group": "assets" });
         let answer = speaker.ask("POST", "/api/v1/integrations", Some(&integration), 201)?;
-        let key =
-            answer.get("ingestKey").and_then(Value::as_str).ok_or("there is no `ingestKey`")?.to_owned();
-        Ok(Self { server, key })
+        Ok(Self { server, key: member(&answer, "ingestKey")?, integration: member(&answer, "id")? })
     }
 
     fn speaker(&self) -> Speaker {
         Speaker::new(self.server.client(), &self.key)
     }
+}
+
+fn member(of: &Value, name: &str) -> Result<String, Fault> {
+    let text = of.get(name).and_then(Value::as_str);
+    text.map(str::to_owned).ok_or_else(|| format!("there is no `{name}`"))
+}
+
+/// What is declared holds from the moment that it is answered, whoever asks which instance: a schema that
+/// was replaced, an integration that was disabled, a key that was revoked. Whatever is sent, nothing is
+/// answered by what held before.
+fn declarations(site: &Site) -> Result<(), Fault> {
+    const ROUNDS: usize = 5;
+    let stored = json!({ "id": "one", "by": "anybody", "load": 50 });
+    let added = |round: usize| json!({ "id": format!("r{round}"), "by": "anybody", "load": 1 });
+    let wrong = json!({ "id": 1 });
+    let dry = format!("{SINGLE}?dryRun=true");
+    let bad_parameter = format!("{SINGLE}?dryRun=perhaps");
+    let integration = format!("/api/v1/integrations/{}", site.integration);
+    let most_load = |most: u64| {
+        json!({ "name": "Server", "schema": {
+            "type": "object",
+            "properties": {
+                "id": { "type": "string" }, "by": { "type": "string" },
+                "load": { "type": "integer", "maximum": most }, "note": { "type": "string" }
+            },
+            "resmo": { "id": "id", "name": "by" }
+        } })
+    };
+    let mut speakers = [site.speaker(), site.speaker()];
+    // Whatever a request is about: what is stored, something new, something wrong.
+    let all = |speakers: &mut [Speaker; 2], round: usize, status: u16| {
+        for speaker in speakers {
+            speaker.ask("POST", SINGLE, Some(&stored), status)?;
+            speaker.ask("POST", SINGLE, Some(&wrong), status)?;
+            speaker.ask("POST", SINGLE, Some(&added(round)), status)?;
+            speaker.ask("POST", &dry, Some(&stored), status)?;
+            speaker.ask("POST", &bad_parameter, Some(&stored), status)?;
+        }
+        Ok::<_, Fault>(())
+    };
+    for round in 0..ROUNDS {
+        for speaker in &mut speakers {
+            speaker.ask("POST", SINGLE, Some(&stored), 0)?;
+            speaker.ask("POST", SINGLE, Some(&wrong), 422)?;
+            speaker.ask("POST", &bad_parameter, Some(&stored), 400)?;
+        }
+        let [first, second] = &mut speakers;
+        first.ask("PUT", "/api/v1/schemas/_assets_server", Some(&most_load(49)), 200)?;
+        second.ask("POST", SINGLE, Some(&stored), 422)?;
+        first.ask("POST", SINGLE, Some(&stored), 422)?;
+        second.ask("PUT", "/api/v1/schemas/_assets_server", Some(&most_load(100)), 200)?;
+        first.ask("POST", SINGLE, Some(&stored), 200)?;
+        second.ask("POST", &dry, Some(&stored), 200)?;
+
+        first.ask("PATCH", &integration, Some(&json!({ "enabled": false })), 200)?;
+        all(&mut speakers, round, 403)?;
+        let [first, second] = &mut speakers;
+        first.ask("PATCH", &integration, Some(&json!({ "enabled": true })), 200)?;
+        second.ask("POST", SINGLE, Some(&stored), 200)?;
+
+        let keys = first.ask("GET", &integration, None, 200)?;
+        let old = keys.pointer("/keys/0").ok_or("there is no key")?;
+        let old = format!("{integration}/keys/{}", member(old, "id")?);
+        let new = first.ask("POST", &format!("{integration}/keys"), None, 201)?;
+        first.ask("DELETE", &old, None, 204)?;
+        all(&mut speakers, round, 401)?;
+        for speaker in &mut speakers {
+            speaker.key = member(&new, "ingestKey")?;
+        }
+    }
+    let [first, _] = &mut speakers;
+    first.ask("DELETE", &integration, None, 204)?;
+    all(&mut speakers, ROUNDS, 401)
 }
 
 fn resource(numbers: &mut Numbers, by: &str) -> Value {

@@ -1,7 +1,9 @@
-//! Prepared schemas, kept between requests.
+//! What is kept between requests: prepared schemas, and what keys were found to open.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::ingest::Entry;
 use crate::schema::PreparedSchema;
 
 /// How many prepared schemas are kept.
@@ -43,6 +45,42 @@ impl SchemaCache {
             leaving += 1;
         }
         entries.drain(..leaving);
+    }
+}
+
+/// What keys were found to open, by a key's hash and the table as the request named it.
+///
+/// Only a memory: each entry says of which generation of the declarations it is, and whoever uses it
+/// compares that with the database. Only what let somebody in is kept, so nobody without a key can
+/// fill it.
+#[derive(Debug, Default)]
+pub(super) struct AdmissionCache {
+    entries: Mutex<BTreeMap<[u8; 32], Vec<(String, Entry)>>>,
+}
+
+impl AdmissionCache {
+    /// How many keys are kept; one more, and all are forgotten.
+    const MOST_KEYS: usize = 4096;
+    /// How many tables of a key.
+    const MOST_TABLES: usize = 64;
+
+    pub(super) fn find(&self, key_hash: &[u8; 32], table: &str) -> Option<Entry> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, entry) = entries.get(key_hash)?.iter().find(|(other, _)| other == table)?;
+        Some(entry.clone())
+    }
+
+    pub(super) fn keep(&self, key_hash: &[u8; 32], table: &str, entry: &Entry) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= Self::MOST_KEYS && !entries.contains_key(key_hash) {
+            entries.clear();
+        }
+        let tables = entries.entry(*key_hash).or_default();
+        tables.retain(|(other, _)| other != table);
+        if tables.len() >= Self::MOST_TABLES {
+            tables.clear();
+        }
+        tables.push((table.to_owned(), entry.clone().to_be_confirmed()));
     }
 }
 

@@ -66,9 +66,19 @@ impl Guard {
 }
 
 /// Who asks, and for which table.
-struct Entry {
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
     admission: Admission,
     table: Table,
+    /// Whether it was remembered, and has to be confirmed before anything is answered.
+    remembered: bool,
+}
+
+impl Entry {
+    pub(super) fn to_be_confirmed(mut self) -> Self {
+        self.remembered = true;
+        self
+    }
 }
 
 /// What planning found, ready to be committed.
@@ -79,6 +89,8 @@ struct Planned {
     expected: Expected,
     /// The change that each resource is at, where the plan rests on that.
     bases: Vec<Option<i64>>,
+    /// What the declarations were at while planning, where that was looked at.
+    generation: Option<i64>,
 }
 
 /// Where a change record is.
@@ -146,30 +158,60 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
         facts: &mut RequestFacts,
     ) -> Handled<Answer> {
         let hash = key_hash(headers)?;
-        let entry = self.enter(&hash, table).await?;
+        let remembered = match action {
+            Action::Event => self.remembered(&hash, table),
+            _ => None,
+        };
+        let entry = match remembered {
+            Some(entry) => entry,
+            None => self.enter(&hash, table).await?,
+        };
         facts.integration = Some(entry.admission.integration_id.clone());
         facts.table = Some(entry.table.resource_name.clone());
-        if action.has_body() {
-            require_json(headers)?;
-        }
         if action == Action::Manifest {
             let group_key = parameters.text("groupKey", limits::GROUP_KEY_CHARS)?.unwrap_or_default();
             return self.manifest(&entry, &group_key, headers).await;
         }
-        let request = Request::read(parameters, action)?;
-        let limit = match action {
-            Action::Bulk => limits::BULK_BYTES,
-            _ => limits::RESOURCE_BYTES,
+        let read = async {
+            if action.has_body() {
+                require_json(headers)?;
+            }
+            let request = Request::read(parameters, action)?;
+            let limit = match action {
+                Action::Bulk => limits::BULK_BYTES,
+                _ => limits::RESOURCE_BYTES,
+            };
+            let payload = match action {
+                Action::Delete => bytes::BytesMut::new(),
+                _ => read_body(headers, body, limit).await.inspect_err(|failure| {
+                    if failure.problem.code == Code::TooLarge {
+                        facts.verdict = Some(Code::TooLarge.as_str());
+                    }
+                })?,
+            };
+            Ok((request, payload))
         };
-        let payload = match action {
-            Action::Delete => bytes::BytesMut::new(),
-            _ => read_body(headers, body, limit).await.inspect_err(|failure| {
-                if failure.problem.code == Code::TooLarge {
-                    facts.verdict = Some(Code::TooLarge.as_str());
-                }
-            })?,
+        let (request, payload) = match read.await {
+            Err(failure) if entry.remembered => {
+                // Who may not come in any more learns that, and not what was wrong besides.
+                self.enter(&hash, table).await?;
+                return Err(failure);
+            }
+            read => read?,
         };
         self.apply(action, table, &hash, entry, &request, &payload, facts).await
+    }
+
+    /// What a key was found to open before, unless its use is to be noted.
+    ///
+    /// Between then and now it may have been revoked, the integration disabled, the schema replaced,
+    /// through this instance or another. So it only saves a question: whoever goes by it has to compare
+    /// the [generation](Admission::generation) of the declarations with what the database says, in the
+    /// same statement that reads what the answer rests on.
+    fn remembered(&self, hash: &Secret, table: &str) -> Option<Entry> {
+        let entry = self.common.admissions.find(hash.0.as_bytes(), table)?;
+        let noted = entry.admission.key_last_used_at?;
+        (noted > self.clock.now_unix_millis() - KEY_USE_GRAIN).then_some(entry)
     }
 
     /// Finds what a key opens, and refuses where it opens nothing.
@@ -177,7 +219,7 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
         let admission = self.store.admit(&hash.to_hex(), table).await?;
         let stored =
             admission.as_ref().and_then(|admission| blake3::Hash::from_hex(&admission.key_hash).ok());
-        let Some(admission) =
+        let Some(mut admission) =
             admission.filter(|_| stored.is_some_and(|stored| hash.matches(&Secret(stored))))
         else {
             return Err(unauthorized());
@@ -186,6 +228,7 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
         if admission.key_last_used_at.is_none_or(|last| last <= now - KEY_USE_GRAIN) {
             // Worth knowing, and no reason to refuse a payload.
             let _ = self.store.touch_key(&admission.key_id, now, now - KEY_USE_GRAIN).await;
+            admission.key_last_used_at = Some(now);
         }
         if !admission.enabled {
             return Err(Failure::new(Code::IntegrationDisabled, "this integration is switched off"));
@@ -193,7 +236,11 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
         match admission.table.clone() {
             None => Err(Failure::new(Code::UnknownTable, "the integration's group has no such table")),
             Some(table) if table.retired => Err(Failure::new(Code::TableRetired, "this table was removed")),
-            Some(table) => Ok(Entry { admission, table }),
+            Some(found) => {
+                let entry = Entry { admission, table: found, remembered: false };
+                self.common.admissions.keep(hash.0.as_bytes(), table, &entry);
+                Ok(entry)
+            }
         }
     }
 
@@ -218,7 +265,14 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
     ) -> Handled<Answer> {
         let integration = entry.admission.integration_id.clone();
         let turn = self.common.turns.of(&integration, &entry.table.resource_name, &request.group_key);
-        let mut items = self.check(action, &entry.table, payload, facts).await?;
+        let checked = self.check(action, &entry.table, payload, facts).await;
+        let mut items = match checked {
+            Err(_) if entry.remembered => {
+                entry = self.enter(hash, table).await?;
+                self.check(action, &entry.table, payload, facts).await?
+            }
+            checked => checked?,
+        };
         let begun = self.clock.now_unix_millis();
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
@@ -240,6 +294,9 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
                 _ => Some(turn.take(&self.clock).await),
             };
             let Some(planned) = self.plan(action, &entry, request, payload, &items).await? else { continue };
+            if entry.remembered && planned.generation != Some(entry.admission.generation) {
+                continue;
+            }
             if let Some(refusal) = self.over_guard(action, request, &planned, &items) {
                 return Err(refusal);
             }
@@ -329,6 +386,7 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
                 fields,
                 expected: Expected::Resources,
                 bases: vec![current.change],
+                generation: Some(current.generation),
             }));
         }
         let scope =
@@ -343,12 +401,19 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
                 fields,
                 expected: Expected::Revision(scope.revision),
                 bases: Vec::new(),
+                generation: None,
             }));
         }
         let Some(stored) = self.store.manifest(scope).await? else { return Ok(None) };
         let plan = Plan::bulk(&stored, items.iter().map(|item| (&*item.id, item.digest)));
         let fields = self.bulk_fields(scope, &plan, payload, items).await?;
-        Ok(Some(Planned { plan, fields, expected: Expected::Revision(scope.revision), bases: Vec::new() }))
+        Ok(Some(Planned {
+            plan,
+            fields,
+            expected: Expected::Revision(scope.revision),
+            bases: Vec::new(),
+            generation: None,
+        }))
     }
 
     /// The fields that differ, for each modification of a bulk; read in pieces of bounded size.

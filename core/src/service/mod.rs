@@ -34,7 +34,7 @@ use ::http::{Method, Response, StatusCode};
 use bytes::Bytes;
 
 use self::answer::Answer;
-use self::cache::SchemaCache;
+use self::cache::{AdmissionCache, SchemaCache};
 use self::failure::{Failure, Handled};
 pub use self::host::{
     Body, BodyError, Clock, Configuration, Dialect, Randomness, Row, Sql, SqlError, SqlValue,
@@ -71,7 +71,8 @@ impl Configuration for Settings {
 }
 
 /// What the services of one process have in common, and all that is kept between requests:
-/// prepared schemas, the turns of the requests that are in flight, and that the tables are there.
+/// prepared schemas, what keys were found to open, the turns of the requests that are in flight, and
+/// that the tables are there.
 ///
 /// A host that makes a service for each request makes this once. It is only a memory: without it
 /// the answers are the same, and slower.
@@ -81,6 +82,7 @@ pub struct Shared(Arc<Common>);
 #[derive(Debug, Default)]
 struct Common {
     cache: SchemaCache,
+    admissions: AdmissionCache,
     turns: Turns,
     migrated: AtomicBool,
 }

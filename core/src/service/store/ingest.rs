@@ -17,6 +17,9 @@ pub(in crate::service) struct Admission {
     pub(in crate::service) key_last_used_at: Option<i64>,
     pub(in crate::service) integration_id: String,
     pub(in crate::service) enabled: bool,
+    /// What the declarations were at: a number that moves with every change of a key, an integration
+    /// or a schema that could make this another admission.
+    pub(in crate::service) generation: i64,
     /// The table of that name in the integration's group.
     pub(in crate::service) table: Option<Table>,
 }
@@ -37,6 +40,8 @@ pub(in crate::service) struct Current {
     /// The change it is at.
     pub(in crate::service) change: Option<i64>,
     pub(in crate::service) payload: Option<String>,
+    /// As in [`Admission`].
+    pub(in crate::service) generation: i64,
 }
 
 /// A scope's row and revision. A scope that nothing was ever stored in has no row, and is at
@@ -105,6 +110,7 @@ impl<S: Sql> Store<S> {
                 key_last_used_at: columns.optional_integer(),
                 integration_id: columns.text(),
                 enabled: columns.integer() != 0,
+                generation: columns.integer(),
                 table: columns.optional_text().map(|resource_name| Table {
                     resource_name,
                     version: columns.integer(),
@@ -132,6 +138,7 @@ impl<S: Sql> Store<S> {
             digest: columns.optional_text().and_then(|digest| digest.parse().ok()),
             change: columns.optional_integer(),
             payload: columns.optional_text(),
+            generation: columns.integer(),
         })
     }
 

@@ -129,7 +129,8 @@ const MIGRATIONS: &[&[&str]] = &[&[concat!(
     r#"
     IF EXISTS (SELECT 1 FROM tidegate.schema_version WHERE version = 1) THEN RETURN; END IF;
 
-    -- The one row that every command locks first.
+    -- The one row that every command locks first. `generation` moves with every change of a key, an
+    -- integration or a schema that could make an admission another one.
     CREATE TABLE tidegate.feed (
         one bigint PRIMARY KEY DEFAULT 1 CHECK (one = 1),
         next_change bigint NOT NULL,
@@ -720,19 +721,21 @@ pub(super) const STATEMENTS: Statements = Statements {
     touch_key: "UPDATE tidegate.ingest_keys SET last_used_at = $2
         WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)",
 
-    admit: "SELECT k.id, k.hash, k.last_used_at, i.id, i.enabled,
+    admit: "SELECT k.id, k.hash, k.last_used_at, i.id, i.enabled, f.generation,
             s.resource_name, s.version, s.digest, s.retired_at
-        FROM tidegate.ingest_keys k
+        FROM tidegate.feed f
+        CROSS JOIN tidegate.ingest_keys k
         JOIN tidegate.integrations i ON i.id = k.integration_id
         LEFT JOIN tidegate.schemas s
             ON s.group_prefix = i.group_prefix AND (s.table_name = $2 OR s.resource_name = $2)
         WHERE k.hash = $1 AND k.revoked_at IS NULL AND i.deleted_at IS NULL
         ORDER BY s.retired_at IS NOT NULL LIMIT 1",
-    current: "SELECT s.revision, r.digest, r.change_seq, c.payload
-        FROM tidegate.scopes s
+    current: "SELECT s.revision, r.digest, r.change_seq, c.payload, f.generation
+        FROM tidegate.feed f
+        LEFT JOIN tidegate.scopes s
+            ON s.integration_id = $1 AND s.resource_name = $2 AND s.group_key = $3
         LEFT JOIN tidegate.resources r ON r.scope = s.scope AND r.resource_id = $4
-        LEFT JOIN tidegate.changes c ON c.seq = r.change_seq
-        WHERE s.integration_id = $1 AND s.resource_name = $2 AND s.group_key = $3",
+        LEFT JOIN tidegate.changes c ON c.seq = r.change_seq",
     scope: "SELECT scope, revision FROM tidegate.scopes
         WHERE integration_id = $1 AND resource_name = $2 AND group_key = $3",
     manifest_page: "SELECT (SELECT revision FROM tidegate.scopes WHERE scope = $1),

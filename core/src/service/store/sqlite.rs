@@ -378,7 +378,24 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[
                 WHERE r.scope = c.scope AND r.resource_id = c.resource_id) THEN max(c.seq) END
         FROM changes c GROUP BY c.scope, c.resource_id
         ON CONFLICT (scope, resource_id) DO UPDATE SET first = min(first, excluded.first)",
-        // What was forgotten: all changes up to `looked` have been looked at, and of each resource only
+        // A number that moves with every change of a key, an integration or a schema that could make an
+    // admission another one. Triggers of the tables, so that an instance of the version before moves
+    // it, too.
+    "CREATE TABLE IF NOT EXISTS declarations (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        generation INTEGER NOT NULL
+    )",
+    "INSERT OR IGNORE INTO declarations (one, generation) VALUES (1, 0)",
+    "CREATE TRIGGER IF NOT EXISTS schemas_declared AFTER UPDATE ON schemas BEGIN
+        UPDATE declarations SET generation = generation + 1;
+    END",
+    "CREATE TRIGGER IF NOT EXISTS integrations_declared AFTER UPDATE ON integrations BEGIN
+        UPDATE declarations SET generation = generation + 1;
+    END",
+    "CREATE TRIGGER IF NOT EXISTS keys_declared AFTER UPDATE OF revoked_at ON ingest_keys BEGIN
+        UPDATE declarations SET generation = generation + 1;
+    END",
+    // What was forgotten: all changes up to `looked` have been looked at, and of each resource only
         // the last one up to there is kept. `target` is where the step under way ends.
         "CREATE TABLE IF NOT EXISTS horizon (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -483,18 +500,19 @@ pub(super) const STATEMENTS: Statements = Statements {
     touch_key: "UPDATE ingest_keys SET last_used_at = ?2
         WHERE id = ?1 AND (last_used_at IS NULL OR last_used_at <= ?3)",
 
-    admit: "SELECT k.id, k.hash, k.last_used_at, i.id, i.enabled,
+    admit: "SELECT k.id, k.hash, k.last_used_at, i.id, i.enabled, d.generation,
             s.resource_name, s.version, s.digest, s.retired_at
-        FROM ingest_keys k
+        FROM declarations d
+        CROSS JOIN ingest_keys k
         JOIN integrations i ON i.id = k.integration_id
         LEFT JOIN schemas s ON s.group_prefix = i.group_prefix AND (s.table_name = ?2 OR s.resource_name = ?2)
         WHERE k.hash = ?1 AND k.revoked_at IS NULL AND i.deleted_at IS NULL
         ORDER BY s.retired_at IS NOT NULL LIMIT 1",
-    current: "SELECT s.revision, r.digest, r.change_seq, c.payload
-        FROM scopes s
+    current: "SELECT s.revision, r.digest, r.change_seq, c.payload, d.generation
+        FROM declarations d
+        LEFT JOIN scopes s ON s.integration_id = ?1 AND s.resource_name = ?2 AND s.group_key = ?3
         LEFT JOIN resources r ON r.scope = s.scope AND r.resource_id = ?4
-        LEFT JOIN changes c ON c.seq = r.change_seq
-        WHERE s.integration_id = ?1 AND s.resource_name = ?2 AND s.group_key = ?3",
+        LEFT JOIN changes c ON c.seq = r.change_seq",
     scope: "SELECT scope, revision FROM scopes
         WHERE integration_id = ?1 AND resource_name = ?2 AND group_key = ?3",
     // A whole page in one row: some hosts hand over a row at a time, each with a call.
