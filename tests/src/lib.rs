@@ -11,7 +11,8 @@ pub mod feed;
 pub mod gate;
 pub mod http;
 pub mod numbers;
-pub mod postgres;
 pub mod vector;
 pub mod wasm;
 pub mod wasmtime;
+
+pub use tidegate_test_postgres as postgres;

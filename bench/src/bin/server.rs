@@ -3,18 +3,19 @@
 //!
 //! Everything runs on this machine, and the sides take turns: a server that has no requests takes no time.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::Parser;
 use tidegate_bench::data::{employee, servers};
 use tidegate_bench::measure::{Compared, line, median};
-use tidegate_bench::server::inserts::Sqlite;
+use tidegate_bench::server::inserts::{Postgres, Sqlite};
 use tidegate_bench::server::load::{Load, Measured};
 use tidegate_bench::server::messages::Requests;
 use tidegate_bench::server::processes::{Server, processor_seconds};
+use tidegate_test_postgres::{self as postgres, Durability, PostgresCluster};
 
 /// The connections of the cases.
 const CONNECTIONS: [usize; 3] = [1, 16, 256];
@@ -49,12 +50,19 @@ struct Effort {
     turn: Duration,
 }
 
-/// What is measured.
+/// What is measured. The first side is ours over SQLite.
 struct Side {
-    name: &'static str,
+    who: Who,
     server: Server,
-    /// The number of the next event that nobody has sent.
-    next: RefCell<usize>,
+    /// How many events with resources of their own were sent.
+    sent: Cell<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Ours,
+    OursOverPostgres,
+    Fastify,
 }
 
 /// What all turns of a side found.
@@ -69,52 +77,83 @@ struct Found {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let effort = if arguments.quick {
-        Effort { rounds: 1, turn: Duration::from_millis(400) }
+        Effort { rounds: 1, turn: Duration::from_millis(300) }
     } else {
         Effort { rounds: 5, turn: Duration::from_secs(2) }
     };
     std::fs::create_dir_all(&arguments.directory)?;
     let directory = tempfile::tempdir_in(&arguments.directory)?;
-    let sides = start(&arguments, directory.path())?;
+    let cluster = cluster()?;
+    let sides = start(&arguments, directory.path(), cluster.as_ref())?;
     let mut goals = Goals::default();
 
-    let mut top = f64::NAN;
+    let mut top = [f64::NAN; 2];
     for connections in CONNECTIONS {
         let found = added(&sides, connections, effort)?;
         report(&format!("events-{connections}"), &sides, &found);
-        if let [ours, rest @ ..] = &*found {
-            top = ours.rate();
-            if let (MOST_CONNECTIONS, [peer, ..]) = (connections, rest) {
-                goals.at_least("events at 256 connections beside Fastify's", ours.rate() / peer.rate(), 5.0);
-            }
+        top = [Who::Ours, Who::OursOverPostgres].map(|who| rate(&sides, &found, who));
+        if connections == MOST_CONNECTIONS {
+            let ratio = rate(&sides, &found, Who::Ours) / rate(&sides, &found, Who::Fastify);
+            goals.at_least("events at 256 connections, as often as Fastify's", ratio, 5.0);
         }
     }
-    for what in ["modified", "unchanged"] {
+    for what in [Again::Modified, Again::Unchanged] {
         let found = again(&sides, what, effort)?;
-        report(&format!("events-{what}-{MOST_CONNECTIONS}"), &sides, &found);
+        report(&format!("events-{}-{MOST_CONNECTIONS}", what.name()), &sides, &found);
     }
-    paced(&sides, top / 2.0, effort, &mut goals)?;
+    let [over_sqlite, over_postgres] = top;
+    paced(&sides, over_sqlite / 2.0, effort, &mut goals)?;
     bulks(&sides, effort, &mut goals)?;
-    inserts(&arguments, directory.path(), effort, top, &mut goals)?;
+    // What is left has no servers.
+    drop(sides);
+    inserts(&arguments, directory.path(), effort, over_sqlite, &mut goals)?;
+    if let Some(cluster) = &cluster {
+        inserts_into_postgres(&arguments, directory.path(), cluster, effort, over_postgres)?;
+    }
     goals.print();
     Ok(())
 }
 
-fn start(arguments: &Arguments, directory: &Path) -> Result<Vec<Side>> {
+/// A PostgreSQL of our own, if there is one on this machine.
+fn cluster() -> Result<Option<PostgresCluster>> {
+    match postgres::can_start() {
+        Ok(()) => Ok(Some(PostgresCluster::new(Durability::Full).map_err(|fault| anyhow!(fault))?)),
+        Err(reason) => {
+            println!("skipped: ours over PostgreSQL; {reason}");
+            Ok(None)
+        }
+    }
+}
+
+fn fresh_database(cluster: &PostgresCluster) -> Result<String> {
+    cluster.fresh_database().map_err(|fault| anyhow!(fault))
+}
+
+fn start(arguments: &Arguments, directory: &Path, cluster: Option<&PostgresCluster>) -> Result<Vec<Side>> {
+    let side = |who, server| Side { who, server, sent: Cell::new(0) };
     let database = format!("sqlite:{}", directory.join("tidegate.db").display());
-    let ours = Server::tidegate(&arguments.tidegate, &database, directory)?;
-    let mut sides = vec![Side { name: "ours", server: ours, next: RefCell::new(0) }];
+    let mut sides = vec![side(Who::Ours, Server::tidegate(&arguments.tidegate, &database, directory)?)];
     if let Some(script) = &arguments.fastify {
-        let server = Server::fastify(script, directory)?;
-        sides.push(Side { name: "fastify", server, next: RefCell::new(0) });
+        sides.push(side(Who::Fastify, Server::fastify(script, directory)?));
+    }
+    if let Some(cluster) = cluster {
+        let database = fresh_database(cluster)?;
+        let server = Server::tidegate(&arguments.tidegate, &database, directory)?;
+        sides.push(side(Who::OursOverPostgres, server));
     }
     Ok(sides)
 }
 
 impl Side {
-    /// The numbers of events that nobody has sent, from the one that is given on.
-    fn new_numbers(&self, sent: usize) {
-        *self.next.borrow_mut() += sent;
+    /// Sends events with resources that are not there yet.
+    fn add(&self, found: &mut Found, connections: usize, time: Duration, pace: Option<f64>) -> Result<()> {
+        let body = |number, body: &mut Vec<u8>| write_employee(number, 0, body);
+        let load = self.load(self.requests("event/employee", &body), &[201]);
+        let first = self.sent.get();
+        let before = found.measured.sent;
+        found.turn(self, &Load { connections, first, time, pace, ..load })?;
+        self.sent.set(first + found.measured.sent - before);
+        Ok(())
     }
 
     fn load<'r>(&'r self, requests: Requests<'r>, statuses: &'r [u16]) -> Load<'r> {
@@ -137,7 +176,7 @@ impl Side {
 
 impl Found {
     /// Measures one turn, and who takes how much of the processors meanwhile.
-    fn turn(&mut self, side: &Side, load: &Load<'_>) -> Result<usize> {
+    fn turn(&mut self, side: &Side, load: &Load<'_>) -> Result<()> {
         let used = || [side.server.pid(), std::process::id()].map(processor_seconds);
         let before = used();
         let measured = load.run()?;
@@ -149,9 +188,8 @@ impl Found {
         self.server_seconds += server;
         self.own_seconds += own;
         self.rates.push(measured.per_second);
-        let sent = measured.sent;
         self.measured.add(measured);
-        Ok(sent)
+        Ok(())
     }
 
     fn rate(&self) -> f64 {
@@ -176,49 +214,49 @@ fn in_turn(
 
 /// Events with resources that are not there yet.
 fn added(sides: &[Side], connections: usize, effort: Effort) -> Result<Vec<Found>> {
-    let body = |number, body: &mut Vec<u8>| write_employee(number, 0, body);
-    in_turn(sides, effort.rounds, |side, found| {
-        let first = *side.next.borrow();
-        let load = side.load(side.requests("event/employee", &body), &[201]);
-        let sent = found.turn(side, &Load { connections, first, time: effort.turn, ..load })?;
-        side.new_numbers(sent);
-        Ok(())
-    })
+    in_turn(sides, effort.rounds, |side, found| side.add(found, connections, effort.turn, None))
 }
 
-/// Events with resources that are there, changed or as they are.
-fn again(sides: &[Side], what: &str, effort: Effort) -> Result<Vec<Found>> {
-    let mut round = 0;
+/// What becomes of events with resources that are there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Again {
+    Modified,
+    Unchanged,
+}
+
+impl Again {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Modified => "modified",
+            Self::Unchanged => "unchanged",
+        }
+    }
+}
+
+fn again(sides: &[Side], what: Again, effort: Effort) -> Result<Vec<Found>> {
+    let mut raise = 0;
     in_turn(sides, effort.rounds, |side, found| {
-        let there = *side.next.borrow();
-        round += usize::from(what == "modified");
-        let raise = round;
-        let body = move |number: usize, body: &mut Vec<u8>| write_employee(number % there, raise, body);
+        let there = side.sent.get().max(1);
+        // Not more than there are: what is sent twice does not change twice.
+        let most = if what == Again::Modified { there } else { MOST_REQUESTS };
+        raise += usize::from(what == Again::Modified);
+        // As they were left.
+        let body = |number: usize, body: &mut Vec<u8>| write_employee(number % there, raise, body);
         let load = side.load(side.requests("event/employee", &body), &[200]);
-        // Not more than there are: one that is sent twice does not change twice.
-        let most = if what == "modified" { there } else { MOST_REQUESTS };
-        let load = Load { connections: MOST_CONNECTIONS, time: effort.turn, most, ..load };
-        found.turn(side, &load)?;
-        Ok(())
+        found.turn(side, &Load { connections: MOST_CONNECTIONS, time: effort.turn, most, ..load })
     })
 }
 
 /// How long events take at half of what our server can take.
 fn paced(sides: &[Side], pace: f64, effort: Effort, goals: &mut Goals) -> Result<()> {
-    let body = |number, body: &mut Vec<u8>| write_employee(number, 0, body);
     let ours = sides.get(..1).unwrap_or_default();
     let found = in_turn(ours, effort.rounds, |side, found| {
-        let first = *side.next.borrow();
-        let load = side.load(side.requests("event/employee", &body), &[201]);
-        let (connections, pace) = (MOST_CONNECTIONS, Some(pace));
-        let sent = found.turn(side, &Load { connections, first, time: effort.turn, pace, ..load })?;
-        side.new_numbers(sent);
-        Ok(())
+        side.add(found, MOST_CONNECTIONS, effort.turn, Some(pace))
     })?;
     for found in found {
         let (middle, high) = (found.measured.milliseconds(500), found.measured.milliseconds(990));
         println!("bench events-{MOST_CONNECTIONS}-half p50={middle:.2} p99={high:.2} at={pace:.0}/s unit=ms");
-        goals.at_most("p99 of events at half the top rate, in ms", high, 20.0);
+        goals.at_most("p99 of events at half of that, in ms", high, 20.0);
     }
     Ok(())
 }
@@ -240,17 +278,10 @@ fn bulks(sides: &[Side], effort: Effort, goals: &mut Goals) -> Result<()> {
         }
     }
     for (name, found) in ["bulk-4MiB-first", "bulk-4MiB-unchanged"].into_iter().zip(&found) {
-        let milliseconds = |found: &Found| found.measured.milliseconds(500);
-        match &**found {
-            [ours, peer, ..] => {
-                let compared = Compared { ours: milliseconds(ours), peer: milliseconds(peer) };
-                line(name, compared, "fastify", "ms");
-                let goal = format!("{name} beside Fastify's");
-                goals.at_least(&goal, compared.peer / compared.ours, 4.0);
-            }
-            [ours] => println!("bench {name} ours={:.2} unit=ms", milliseconds(ours)),
-            [] => {}
-        }
+        let times: Vec<_> = found.iter().map(|found| found.measured.milliseconds(500)).collect();
+        lines(name, sides, &times, "ms");
+        let time = |who| of(sides, &times, who).copied().unwrap_or(f64::NAN);
+        goals.at_least(&format!("{name}, as fast as Fastify's"), time(Who::Fastify) / time(Who::Ours), 4.0);
     }
     Ok(())
 }
@@ -276,7 +307,27 @@ fn inserts(
             best = peer;
         }
     }
-    goals.at_least("events at 256 connections beside prepared inserts in groups", top / best, 0.5);
+    goals.at_least("events at 256 connections, as often as prepared inserts in groups", top / best, 0.5);
+    Ok(())
+}
+
+/// The same in a database of the cluster.
+fn inserts_into_postgres(
+    arguments: &Arguments,
+    directory: &Path,
+    cluster: &PostgresCluster,
+    effort: Effort,
+    top: f64,
+) -> Result<()> {
+    let url = fresh_database(cluster)?;
+    drop(Server::tidegate(&arguments.tidegate, &url, directory)?);
+    let mut postgres = Postgres::connect(&url)?;
+    for group in [1].into_iter().chain(GROUPS) {
+        let rates = (0..effort.rounds).map(|_| postgres.per_second(effort.turn, group));
+        let peer = median(rates.collect::<Result<_>>()?);
+        let name = format!("events-{MOST_CONNECTIONS}-postgres-beside-groups-of-{group}");
+        line(&name, Compared { ours: top, peer }, "inserts", "events/s");
+    }
     Ok(())
 }
 
@@ -290,17 +341,40 @@ fn write_employee(number: usize, raise: usize, body: &mut Vec<u8>) {
     let _ = serde_json::to_writer(body, &employee);
 }
 
-fn report(name: &str, sides: &[Side], found: &[Found]) {
-    if let [ours, peer, ..] = found {
-        line(name, Compared { ours: ours.rate(), peer: peer.rate() }, "fastify", "events/s");
-    } else if let [ours] = found {
-        println!("bench {name} ours={:.2} unit=events/s", ours.rate());
+fn of<'f, T>(sides: &[Side], found: &'f [T], who: Who) -> Option<&'f T> {
+    found.get(sides.iter().position(|side| side.who == who)?)
+}
+
+fn rate(sides: &[Side], found: &[Found], who: Who) -> f64 {
+    of(sides, found, who).map_or(f64::NAN, Found::rate)
+}
+
+/// A line for each of ours, beside what a user would write.
+fn lines(name: &str, sides: &[Side], values: &[f64], unit: &str) {
+    for (who, suffix) in [(Who::Ours, ""), (Who::OursOverPostgres, "-postgres")] {
+        match (of(sides, values, who), of(sides, values, Who::Fastify)) {
+            (Some(&ours), Some(&peer)) => {
+                line(&format!("{name}{suffix}"), Compared { ours, peer }, "fastify", unit);
+            }
+            (Some(ours), None) => println!("bench {name}{suffix} ours={ours:.2} unit={unit}"),
+            (None, _) => {}
+        }
     }
+}
+
+fn report(name: &str, sides: &[Side], found: &[Found]) {
+    let rates: Vec<_> = found.iter().map(Found::rate).collect();
+    lines(name, sides, &rates, "events/s");
     for (side, found) in sides.iter().zip(found) {
+        let who = match side.who {
+            Who::Ours => "ours",
+            Who::OursOverPostgres => "ours over PostgreSQL",
+            Who::Fastify => "fastify",
+        };
         let each = |seconds: f64| seconds * 1e6 / found.measured.sent as f64;
         println!(
-            "      {name} {}: p50 {:.2} ms, p99 {:.2} ms; of the processors an event takes {:.0} µs there and {:.0} here",
-            side.name,
+            "      {name} {who}: p50 {:.2} ms, p99 {:.2} ms; an event takes {:.0} µs of the processors there, \
+             {:.0} µs here",
             found.measured.milliseconds(500),
             found.measured.milliseconds(990),
             each(found.server_seconds),
@@ -324,6 +398,9 @@ impl Goals {
 
     fn add(&mut self, what: &str, found: f64, how: &str, goal: f64, holds: bool) {
         let verdict = if holds { "holds" } else { "does not hold" };
+        if found.is_nan() {
+            return;
+        }
         self.0.push(format!("goal {what}: {found:.2}, {how} {goal}: {verdict}"));
     }
 

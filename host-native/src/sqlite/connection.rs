@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Statement};
 use tidegate_core::service::{Row, SqlError, SqlValue};
@@ -81,8 +82,25 @@ pub(super) fn copy(source: &Path, target: &Path) -> Result<(), SqlError> {
     copy().map_err(|error| explain(&error))
 }
 
+/// Has each statement of a connection end with an error when `says_so`, which is asked after so many steps
+/// and again after as many; and when it would have to wait for another process.
+pub(super) fn give_up(
+    connection: &mut Connection,
+    steps: i32,
+    says_so: impl FnMut() -> bool + Send + 'static,
+) -> Result<(), SqlError> {
+    let set = || -> rusqlite::Result<()> {
+        connection.busy_timeout(Duration::ZERO)?;
+        connection.progress_handler(steps, Some(says_so))
+    };
+    set().map_err(|error| explain(&error))
+}
+
 fn common(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    // The statements need no plan of their own for each value, and finding one takes longer than most of
+    // them run: without this, SQLite prepares a statement anew whenever a parameter is another one.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "cache_size", CACHE_KIB)?;

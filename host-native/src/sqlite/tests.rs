@@ -1,4 +1,5 @@
 mod groups;
+mod readers;
 
 use std::sync::mpsc;
 use std::time::Duration;

@@ -240,6 +240,31 @@ impl<S: Sql> Store<S> {
 
     /// Carries out a plan, whole or not at all.
     pub(in crate::service) async fn commit(&self, commit: Commit<'_>) -> Stored<()> {
+        if let (Some(statement), Expected::Resources, [change]) =
+            (self.statements().commit_one, commit.expected, commit.changes)
+            && let Some(after) = &change.after
+        {
+            let parameters = parameters![
+                commit.id,
+                commit.key_id,
+                commit.integration_id,
+                commit.resource_name,
+                commit.schema_version,
+                commit.group_key,
+                commit.now,
+                commit.event,
+                commit.actor,
+                change.change.as_str(),
+                change.id,
+                change.base,
+                after.digest.to_string(),
+                after.name,
+                json_list(change.fields),
+                &*after.payload,
+                count(after.payload.len())
+            ];
+            return self.write(statement, parameters).await.map(|_| ());
+        }
         let revision = match commit.expected {
             Expected::Revision(revision) => SqlValue::Integer(revision),
             Expected::Resources => SqlValue::Null,
@@ -283,6 +308,11 @@ impl<S: Sql> Store<S> {
             text.with("f", change.fields).finish()
         }))
     }
+}
+
+fn json_list(texts: &[String]) -> String {
+    // Texts always serialise.
+    serde_json::to_string(texts).unwrap_or_default()
 }
 
 fn damaged() -> StoreError {

@@ -62,6 +62,8 @@ pub(super) struct Statements {
     sizes: &'static str,
     payloads: &'static str,
     commit_plan: &'static str,
+    /// What does the same for one change that adds or modifies, where that is quicker.
+    commit_one: Option<&'static str>,
     cut_at: &'static str,
     change_seq: &'static str,
 

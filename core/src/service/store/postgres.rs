@@ -754,6 +754,7 @@ pub(super) const STATEMENTS: Statements = Statements {
         JOIN tidegate.resources r ON r.scope = $1 AND r.resource_id = j.id
         JOIN tidegate.changes c ON c.seq = r.change_seq",
     commit_plan: "SELECT tidegate.commit_plan($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    commit_one: None,
 
     cut_at: "SELECT first_change + changes - 1 FROM tidegate.commits WHERE recorded_at <= $1
         ORDER BY recorded_at DESC, seq DESC LIMIT 1",

@@ -442,6 +442,49 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[
         UPDATE horizon SET looked = target;
     END",
     ],
+    COMMIT_ONE,
+];
+
+/// A commit with one change that adds or modifies, which is what a single event is: `commit_plan` without
+/// the JSON, and in two thirds of its time.
+const COMMIT_ONE: &[&str] = &[
+    "CREATE VIEW IF NOT EXISTS commit_one AS
+        SELECT '' AS commit_id, '' AS key_id, '' AS integration_id, '' AS resource_name,
+            0 AS schema_version, '' AS group_key, 0 AS now, '' AS event, '' AS actor, '' AS type,
+            '' AS resource_id, 0 AS base, '' AS digest, '' AS name, '' AS fields, '' AS payload, 0 AS size",
+    "CREATE TRIGGER IF NOT EXISTS commit_one_run INSTEAD OF INSERT ON commit_one BEGIN
+        SELECT RAISE(ABORT, 'tidegate:stale:')
+            WHERE NOT EXISTS (
+                SELECT 1 FROM ingest_keys k
+                JOIN integrations i ON i.id = k.integration_id
+                JOIN schemas s ON s.resource_name = NEW.resource_name
+                WHERE k.id = NEW.key_id AND k.revoked_at IS NULL
+                    AND i.id = NEW.integration_id AND i.enabled = 1 AND i.deleted_at IS NULL
+                    AND s.retired_at IS NULL AND s.version = NEW.schema_version);
+        INSERT INTO scopes (integration_id, resource_name, group_key, revision)
+            VALUES (NEW.integration_id, NEW.resource_name, NEW.group_key, 1)
+            ON CONFLICT (integration_id, resource_name, group_key) DO UPDATE SET revision = revision + 1;
+        INSERT INTO commits (id, first_change, changes, recorded_at, event, actor)
+            SELECT NEW.commit_id, coalesce(max(first_change + changes), 1), 1,
+                max(NEW.now, coalesce(max(recorded_at), 0)), NEW.event, NEW.actor
+            FROM (SELECT first_change, changes, recorded_at FROM commits ORDER BY seq DESC LIMIT 1) AS last;
+        INSERT INTO changes (seq, commit_seq, scope, resource_id, type, digest, name, schema_version,
+                fields, payload, size, previous)
+            SELECT k.first_change, k.seq, s.scope, NEW.resource_id, NEW.type, NEW.digest, NEW.name,
+                NEW.schema_version, NEW.fields, NEW.payload, NEW.size, NEW.base
+            FROM (SELECT seq, first_change FROM commits ORDER BY seq DESC LIMIT 1) AS k, scopes s
+            WHERE s.integration_id = NEW.integration_id AND s.resource_name = NEW.resource_name
+                AND s.group_key = NEW.group_key
+                AND NEW.base IS (SELECT r.change_seq FROM resources r
+                    WHERE r.scope = s.scope AND r.resource_id = NEW.resource_id);
+        SELECT RAISE(ABORT, 'tidegate:stale:') WHERE changes() = 0;
+        INSERT INTO resources (scope, resource_id, digest, change_seq, size)
+            SELECT c.scope, c.resource_id, c.digest, c.seq, c.size
+            FROM (SELECT scope, resource_id, digest, seq, size FROM changes ORDER BY seq DESC LIMIT 1) AS c
+            WHERE true
+            ON CONFLICT (scope, resource_id) DO UPDATE
+                SET digest = excluded.digest, change_seq = excluded.change_seq, size = excluded.size;
+    END",
 ];
 
 pub(super) const STATEMENTS: Statements = Statements {
@@ -532,6 +575,11 @@ pub(super) const STATEMENTS: Statements = Statements {
     commit_plan: "INSERT INTO commit_plan (commit_id, key_id, integration_id, resource_name, schema_version,
             group_key, revision, now, event, actor, plan)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    commit_one: Some(
+        "INSERT INTO commit_one (commit_id, key_id, integration_id, resource_name, schema_version, group_key,
+            now, event, actor, type, resource_id, base, digest, name, fields, payload, size)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+    ),
 
     cut_at: "SELECT first_change + changes - 1 FROM commits WHERE recorded_at <= ?1
         ORDER BY recorded_at DESC, seq DESC LIMIT 1",
@@ -550,8 +598,8 @@ mod tests {
         macro_rules! named {
             ($($name:ident)*) => {{
                 // Without `..`, so that a new one is not forgotten.
-                let Statements { migrations, $($name),* } = STATEMENTS;
-                [migrations.concat(), vec![$($name),*]].concat()
+                let Statements { migrations, commit_one, $($name),* } = STATEMENTS;
+                [migrations.concat(), Vec::from_iter(commit_one), vec![$($name),*]].concat()
             }};
         }
         named! {

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 use tokio_postgres::{Config, NoTls, SimpleQueryMessage};
 
-use crate::http::Fault;
+/// What went wrong, for whoever reads a test's output.
+pub type Fault = String;
 
 /// The environment variable with the URL of a server to use instead of one of the tests' own. Its
 /// user may create databases; those that the tests make are named `tidegate_test_…` and stay.
