@@ -3,6 +3,7 @@
 mod artefacts;
 mod bench;
 mod component;
+mod crash;
 mod demo;
 mod features;
 mod fuzz;
@@ -61,6 +62,8 @@ enum Task {
         #[arg(long, default_value_t = 600)]
         seconds: u32,
     },
+    /// Kill the server while it writes, again and again, and look for what it answered
+    Crash(crash::Crash),
     /// Make sure that WebAssembly can be built here
     Setup,
 }
@@ -109,6 +112,7 @@ fn perform(task: &Task) -> Result<()> {
         }
         Task::Bench(bench) => bench::run(&workspace, bench),
         Task::Fuzz { target, seconds } => fuzz::run(&workspace, *target, *seconds),
+        Task::Crash(crash) => crash::run(&workspace, crash),
         Task::Setup => {
             for target in [Target::Unknown, Target::Wasip2] {
                 toolchain::ensure(&workspace, target)?;

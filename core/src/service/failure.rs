@@ -69,6 +69,15 @@ impl Failure {
         ProblemDetails::new(code, detail).into()
     }
 
+    /// The same where it was only the answer that could not be read, after everything was written.
+    pub(super) fn although_done(mut self) -> Self {
+        if self.problem.code == Code::StorageUnavailable {
+            "this request has taken effect; the database cannot be reached to read what came of it"
+                .clone_into(&mut self.problem.detail);
+        }
+        self
+    }
+
     /// A query parameter, header or path segment that is wrong.
     pub(super) fn parameter(name: &str, detail: impl Into<String>) -> Self {
         let mut problem = ProblemDetails::new(Code::BadParameter, detail);

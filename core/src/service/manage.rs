@@ -49,7 +49,7 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
         };
         let now = self.clock.now_unix_millis();
         self.store.create_group(&self.new_id(), prefix, name, description, now).await?;
-        Ok(Answer::created(self.group_text(prefix).await?))
+        Ok(Answer::created(self.group_text(prefix).await.map_err(Failure::although_done)?))
     }
 
     async fn group_text(&self, prefix: &str) -> Handled<String> {
@@ -84,7 +84,7 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
             false => group.description.as_deref(),
         };
         self.store.change_group(prefix, name, description).await?;
-        Ok(Answer::ok(self.group_text(prefix).await?))
+        Ok(Answer::ok(self.group_text(prefix).await.map_err(Failure::although_done)?))
     }
 
     pub(super) async fn delete_group(&self, prefix: &str) -> Handled<Answer> {
@@ -139,7 +139,8 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
         let now = self.clock.now_unix_millis();
         self.store.create_schema(&self.new_id(), &resource_name, group, table, new, now).await?;
         self.common.cache.keep(digest, Arc::new(schema));
-        Ok(Answer::created(self.schema_text(&resource_name).await?))
+        let text = self.schema_text(&resource_name).await.map_err(Failure::although_done)?;
+        Ok(Answer::created(text))
     }
 
     async fn live_schema(&self, resource_name: &str) -> Handled<StoredSchema> {
@@ -193,7 +194,7 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
         let new = NewSchema { name, schema: &text, test_data: test_data.as_deref(), digest: &digest };
         self.store.replace_schema(resource_name, new, self.clock.now_unix_millis()).await?;
         self.common.cache.keep(digest, Arc::new(schema));
-        Ok(Answer::ok(self.schema_text(resource_name).await?))
+        Ok(Answer::ok(self.schema_text(resource_name).await.map_err(Failure::although_done)?))
     }
 
     pub(super) async fn delete_schema(
@@ -227,7 +228,7 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
             key_hash: &Secret::of(key.as_bytes()).to_hex(),
         };
         self.store.create_integration(new, self.clock.now_unix_millis()).await?;
-        let integration = self.integration_text(&id).await?;
+        let integration = self.integration_text(&id).await.map_err(Failure::although_done)?;
         Ok(Answer::created(Object::new().members_of(&integration).with("ingestKey", &key).finish()))
     }
 
@@ -280,7 +281,7 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
             integration.enabled = enabled;
         }
         self.store.change_integration(&integration).await?;
-        Ok(Answer::ok(self.integration_text(id).await?))
+        Ok(Answer::ok(self.integration_text(id).await.map_err(Failure::although_done)?))
     }
 
     pub(super) async fn delete_integration(&self, id: &str) -> Handled<Answer> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Statement};
+use rusqlite::{Connection, Error, ErrorCode, MAIN_DB, OpenFlags, Statement};
 use tidegate_core::service::{Row, SqlError, SqlValue};
 
 use crate::config::Database;
@@ -37,6 +37,10 @@ pub(super) fn writable(database: &Database) -> Result<Connection, SqlError> {
     }
     .map_err(|error| explain(&error))?;
     common(&connection).map_err(|error| explain(&error))?;
+    // SQLite opens what it cannot write for reading, and such a connection never writes again.
+    if connection.is_readonly(MAIN_DB).map_err(|error| explain(&error))? {
+        return Err(SqlError::Unavailable("the database's file can be read, but not written".into()));
+    }
     if let Database::File(_) = database {
         let mode: String = connection
             .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))

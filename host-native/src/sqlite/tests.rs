@@ -210,6 +210,16 @@ async fn data_survives_reopening_and_closing_empties_the_log() {
     assert_eq!(count(&store, "t").await, 1);
 }
 
+/// No kill shows that a commit is on the disk: the system keeps what a process has written.
+#[tokio::test]
+async fn a_commit_is_synced() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = on_disk(&directory, &SqliteOptions::default());
+    assert_eq!(run(&store, "PRAGMA journal_mode").await, [[text("wal")]]);
+    const FULL: i64 = 2;
+    assert_eq!(run(&store, "PRAGMA synchronous").await, [[SqlValue::Integer(FULL)]]);
+}
+
 #[tokio::test]
 async fn a_log_that_grew_behind_a_long_read_is_cut_back() {
     let directory = tempfile::tempdir().unwrap();

@@ -47,7 +47,23 @@ impl Tidegate {
     ///
     /// It does not start; its last words are in the message.
     pub fn start(program: &Path, database: &str) -> Result<Self, Fault> {
-        let mut child = spawn(program, database)?;
+        Self::listen(command(program, database))
+    }
+
+    /// Starts a server that is to live with limits on its files: it is told of them, and not killed.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_limited(program: &Path, database: &str) -> Result<Self, Fault> {
+        let inner = command(program, database);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", r#"trap "" XFSZ; exec "$0" "$@""#]).arg(inner.get_program()).args(inner.get_args());
+        Self::listen(shell)
+    }
+
+    fn listen(command: Command) -> Result<Self, Fault> {
+        let mut child = spawn(command)?;
         let log = Arc::new(Mutex::new(VecDeque::new()));
         let (heard, hear) = mpsc::channel();
         let reading = child.stderr.take().map(|errors| {
@@ -87,7 +103,7 @@ impl Tidegate {
     ///
     /// The program cannot be run.
     pub fn start_and_kill(program: &Path, database: &str, after: Duration) -> Result<(), Fault> {
-        let mut child = spawn(program, database)?;
+        let mut child = spawn(command(program, database))?;
         thread::sleep(after);
         // It may have ended by itself, which the next start would tell.
         let _ = child.kill();
@@ -103,13 +119,28 @@ impl Tidegate {
         }
     }
 
-    /// SIGTERM, or what there is of the kind, and the code that it ends with.
+    /// Tells it to stop, as a service manager does, and waits until it has closed everything.
     ///
     /// # Errors
     ///
-    /// It cannot be waited for.
-    pub fn wait(&mut self) -> Result<Option<i32>, Fault> {
-        self.child.wait().map(|status| status.code()).map_err(|error| error.to_string())
+    /// It ends with anything but 0.
+    #[cfg(unix)]
+    pub fn stop(&mut self) -> Result<(), Fault> {
+        let process = i32::try_from(self.child.id()).map_err(|error| error.to_string())?;
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), nix::sys::signal::Signal::SIGTERM)
+            .map_err(|error| error.to_string())?;
+        let status = self.child.wait().map_err(|error| error.to_string())?;
+        if status.success() { Ok(()) } else { Err(format!("the server ended with {status}")) }
+    }
+
+    /// As on Unix, where there is a signal for it.
+    ///
+    /// # Errors
+    ///
+    /// Always: there is none.
+    #[cfg(not(unix))]
+    pub fn stop(&mut self) -> Result<(), Fault> {
+        Err("there is no SIGTERM here".into())
     }
 
     /// Whether it still runs.
@@ -145,15 +176,20 @@ impl Drop for Tidegate {
     }
 }
 
-fn spawn(program: &Path, database: &str) -> Result<Child, Fault> {
-    Command::new(program)
-        .args(["serve", "--addr", "127.0.0.1:0", "--database", database, "--log-level", "info"])
+fn command(program: &Path, database: &str) -> Command {
+    let mut command = Command::new(program);
+    command.args(["serve", "--addr", "127.0.0.1:0", "--database", database, "--log-level", "info"]);
+    command
+}
+
+fn spawn(mut command: Command) -> Result<Child, Fault> {
+    command
         .env("TIDEGATE_ADMIN_TOKEN", ADMIN_TOKEN)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|error| format!("`{}` does not start: {error}", program.display()))
+        .map_err(|error| format!("`{}` does not start: {error}", command.get_program().display()))
 }
 
 /// The address in the line that says where the server listens.
@@ -166,7 +202,7 @@ fn address(line: &str) -> Option<SocketAddr> {
     Some(SocketAddr::from(([127, 0, 0, 1], port.parse().ok()?)))
 }
 
-/// Serves a database for ever as `tidegate serve` does, and says on stderr where.
+/// Serves a database as `tidegate serve` does, and says on stderr where.
 ///
 /// For tests that were built without the program `tidegate` itself.
 ///
@@ -184,9 +220,24 @@ pub fn serve(address: SocketAddr, database: &str) -> Result<(), Fault> {
     runtime.block_on(async {
         let server = Server::bind(config).await.map_err(|error| error.to_string())?;
         eprintln!("listening addr={}", server.local_addr());
-        server.run_until(std::future::pending()).await;
+        server.run_until(told_to_stop()).await;
         Ok(())
     })
+}
+
+/// Resolves when a service manager says so.
+#[cfg(unix)]
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => drop(terminate.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn told_to_stop() {
+    std::future::pending().await
 }
 
 #[cfg(test)]

@@ -74,6 +74,8 @@ pub enum Storage {
     Broken,
     /// What is written is written, and its answer gets lost on the way back.
     Unanswering,
+    /// What is written is written and answered, and nothing can be read.
+    Unreadable,
     /// It works again.
     Whole,
 }

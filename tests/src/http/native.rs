@@ -187,7 +187,7 @@ impl Instance for OverSocket {
     /// For PostgreSQL: it allows reading only, as one does that takes over for another.
     fn set_storage(&mut self, storage: Storage) -> Result<bool, Fault> {
         match (&mut self.database, storage) {
-            (_, Storage::Unanswering) => return Ok(false),
+            (_, Storage::Unanswering | Storage::Unreadable) => return Ok(false),
             (Stored::File(file, locker), Storage::Broken) => *locker = Some(write_lock(file)?),
             (Stored::File(_, locker), Storage::Whole) => *locker = None,
             (Stored::Postgres(url), storage) => postgres::allow_writes(url, storage == Storage::Whole)?,

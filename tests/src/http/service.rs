@@ -127,24 +127,25 @@ impl BreakableStore {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn unbroken(&self) -> Result<&SqliteStore, SqlError> {
-        match self.state() {
-            Storage::Broken => Err(SqlError::Unavailable("the test broke it".into())),
-            Storage::Unanswering | Storage::Whole => Ok(&self.store),
+    /// The store, unless it is in one of these states.
+    fn unless(&self, broken: &[Storage]) -> Result<&SqliteStore, SqlError> {
+        if broken.contains(&self.state()) {
+            return Err(SqlError::Unavailable("the test broke it".into()));
         }
+        Ok(&self.store)
     }
 }
 
 impl Sql for BreakableStore {
     async fn read(&self, statement: &str, parameters: Vec<SqlValue>) -> Result<Vec<Row>, SqlError> {
-        self.unbroken()?.read(statement, parameters).await
+        self.unless(&[Storage::Broken, Storage::Unreadable])?.read(statement, parameters).await
     }
 
     async fn write(&self, statement: &str, parameters: Vec<SqlValue>) -> Result<Vec<Row>, SqlError> {
-        let rows = self.unbroken()?.write(statement, parameters).await?;
+        let rows = self.unless(&[Storage::Broken])?.write(statement, parameters).await?;
         match self.state() {
             Storage::Unanswering => Err(SqlError::Unavailable("the test lost the answer".into())),
-            Storage::Broken | Storage::Whole => Ok(rows),
+            Storage::Broken | Storage::Unreadable | Storage::Whole => Ok(rows),
         }
     }
 }

@@ -213,7 +213,7 @@ impl Instance for OverPostgres {
         match storage {
             Storage::Broken => postgres::allow_writes(&self.database, false)?,
             Storage::Whole => postgres::allow_writes(&self.database, true)?,
-            Storage::Unanswering => return Ok(false),
+            Storage::Unanswering | Storage::Unreadable => return Ok(false),
         }
         Ok(true)
     }
@@ -320,7 +320,7 @@ impl<S> Instance for OverSocket<S> {
         self.locker = match storage {
             Storage::Broken => Some(write_lock(&self.database)?),
             Storage::Whole => None,
-            Storage::Unanswering => return Ok(false),
+            Storage::Unanswering | Storage::Unreadable => return Ok(false),
         };
         Ok(true)
     }

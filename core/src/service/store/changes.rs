@@ -6,7 +6,8 @@
 //! where each has its own words for "of each scope the first so many". A subquery names its columns:
 //! what a `*` would call them depends on settings of the connection.
 
-use super::{Columns, PAGE_BYTES, Page, Store, Stored, count, parameters, postgres};
+use super::{Columns, PAGE_BYTES, Page, Store, StoreError, Stored, count, parameters, postgres};
+use crate::digest::Digest;
 use crate::service::host::{Dialect, Row, Sql, SqlValue};
 
 /// Which scopes, and which id in them.
@@ -295,8 +296,7 @@ impl ResourceFilter {
         };
         let cut = query.bind(cut);
         let walked = query.bind(count(walked));
-        let walk =
-            self.walk(query, "r.scope, r.resource_id, r.first, r.gone", "histories", after, &walked);
+        let walk = self.walk(query, "r.scope, r.resource_id, r.first, r.gone", "histories", after, &walked);
         let last = |change: &str| {
             format!(
                 "SELECT (SELECT max(a.seq) FROM changes a WHERE a.scope = h.scope AND a.resource_id = h.resource_id
@@ -476,8 +476,7 @@ impl<S: Sql> Store<S> {
     ) -> Stored<Option<(i64, String)>> {
         let mut query = Query::new(self.dialect);
         let bound = query.bind(count(walked));
-        let walk =
-            filter.walk(&mut query, "r.scope, r.resource_id", "histories", after, &bound);
+        let walk = filter.walk(&mut query, "r.scope, r.resource_id", "histories", after, &bound);
         let before = query.bind(count(walked.saturating_sub(1)));
         let statement = format!(
             "SELECT scope, resource_id FROM ({walk}) AS walked ORDER BY scope, resource_id LIMIT 1 OFFSET {before}"
@@ -530,6 +529,10 @@ impl<S: Sql> Store<S> {
             });
             ((scope, key), resource)
         });
+        let intact = |resource: &StoredResource| intact(Some(&resource.payload), Some(&resource.digest));
+        if !page.items.iter().filter_map(|(_, resource)| resource.as_ref()).all(intact) {
+            return Err(damaged());
+        }
         let next = page.items.last().filter(|_| page.more).map(|(place, _)| place.clone());
         Ok(Resources { items: page.items.into_iter().filter_map(|(_, resource)| resource).collect(), next })
     }
@@ -584,7 +587,8 @@ impl<S: Sql> Store<S> {
         let order = filter.order();
         let (id, provenance) = (query.id_of("c"), Provenance::COLUMNS);
         let statement = format!(
-            "SELECT page.total, c.seq, k.id, c.seq - k.first_change, {id}, c.type, c.fields, p.payload, c.payload,
+            "SELECT page.total, c.seq, k.id, c.seq - k.first_change, {id}, c.type, c.fields,
+                p.payload, p.digest, c.payload, c.digest,
                 {provenance}
             FROM (
                 SELECT seq, count(*) OVER () AS total,
@@ -604,18 +608,39 @@ impl<S: Sql> Store<S> {
             ORDER BY c.seq {order}"
         );
         let rows = self.read(&query.statement(statement), query.parameters).await?;
-        Ok(cut_page(&rows, limit, |columns| StoredChange {
+        let mut all_intact = true;
+        let mut payload = |columns: &mut Columns<'_>| {
+            let (payload, digest) = (columns.optional_text(), columns.optional_text());
+            all_intact &= intact(payload.as_deref(), digest.as_deref());
+            payload
+        };
+        let page = cut_page(&rows, limit, |columns| StoredChange {
             seq: columns.integer(),
             commit_id: columns.text(),
             number: columns.integer(),
             id: columns.text(),
             change: columns.text(),
             fields: columns.text(),
-            before: columns.optional_text(),
-            after: columns.optional_text(),
+            before: payload(columns),
+            after: payload(columns),
             provenance: Provenance::of(columns),
-        }))
+        });
+        if all_intact { Ok(page) } else { Err(damaged()) }
     }
+}
+
+/// Whether a payload is what was stored. SQLite keeps no checksums: what stands in a damaged page that
+/// holds nothing but the rest of a long text, it hands over as it is.
+fn intact(payload: Option<&str>, digest: Option<&str>) -> bool {
+    match (payload.map(|payload| Digest::of_text(payload.as_bytes())), digest) {
+        (None, None) => true,
+        (Some(Some(found)), Some(digest)) => digest.parse::<Digest>().is_ok_and(|stored| stored == found),
+        _ => false,
+    }
+}
+
+fn damaged() -> StoreError {
+    StoreError::Broken("the database is malformed: a payload is not what its digest says".to_owned())
 }
 
 /// A page whose rows begin with the number of rows there were before the byte budget cut it.
