@@ -63,7 +63,7 @@ impl Readers {
     }
 
     /// Reads at once, if that takes no time worth mentioning.
-    fn read_here(&self, statement: &str, parameters: &[SqlValue]) -> Option<Vec<Row>> {
+    pub(super) fn read_here(&self, statement: &str, parameters: &[SqlValue]) -> Option<Vec<Row>> {
         if bytes_of(statement, parameters) > SHORT_BYTES {
             return None;
         }
