@@ -237,8 +237,13 @@ mod binary {
             (vec!["serve", "--admin-token", ""], "the admin token is empty"),
             (vec!["serve"], "--admin-token <TOKEN>"),
             (
-                vec!["serve", "--admin-token", TOKEN, "--database", "postgres://u:secret@h/db"],
-                "error: databases of the kind `postgres` are not supported yet",
+                vec!["serve", "--admin-token", TOKEN, "--database", "postgres://u:secret@h/db?colour=blue"],
+                "error: a PostgreSQL database is given as `postgres://USER",
+            ),
+            // Nothing listens on this port.
+            (
+                vec!["serve", "--admin-token", TOKEN, "--database", "postgres://u:secret@127.0.0.1:1/db"],
+                "error: cannot use the database: the database is unavailable: error connecting to server: ",
             ),
             (
                 vec![
