@@ -7,12 +7,12 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use crate::workspace::Workspace;
-use crate::{artefacts, component, features, npm, process, toolchain, tools};
+use crate::{artefacts, bench, component, features, npm, process, toolchain, tools};
 
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
 /// What fails fast comes first; what has to be fetched and built once comes last.
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     ("format", format),
     ("features of serde_json", features::check),
     ("clippy", clippy),
@@ -21,6 +21,7 @@ const STEPS: [Step; 13] = [
     ("component", |workspace| component::shipped(workspace).map(|_| ())),
     ("npm package", npm::test),
     ("tests", tests),
+    ("short benchmarks", bench::short),
     ("example page", example_page),
     ("documentation", documentation),
     ("packages of the core", package),
