@@ -143,7 +143,7 @@ impl Site {
             }
             Step::Remove { scope, id } => {
                 let (integration, table, key) = SCOPES[*scope];
-                let target = format!("/integration/custom-data/{table}?groupKey={key}&ids={id}");
+                let target = format!("/integration/custom-data/{table}?groupKey={key}&resourceIds={id}");
                 let (status, answer) = self.send("DELETE", &target, "", &self.keys[integration]);
                 assert!(status < 300, "{target}: {status} {answer}");
                 model.state[*scope].remove(id);
@@ -235,7 +235,7 @@ fn passes(filter: &str, integration: &Value, table: &Value, key: &Value, id: &Va
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn pages_are_what_a_model_says_and_forgetting_changes_nothing_that_is_kept(

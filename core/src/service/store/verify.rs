@@ -87,9 +87,9 @@ impl Change {
             (None, None) if removed => {}
             (Some(_), _) | (_, Some(_)) if removed => fault("it removes, and has a payload".to_owned()),
             (Some(payload), Some(stored)) => match Digest::of_text(payload.as_bytes()) {
-                Ok(digest) if digest.to_string() == *stored => {}
-                Ok(digest) => fault(format!("the digest of its payload is {digest}, and {stored} is stored")),
-                Err(_) => fault("its payload is no JSON".to_owned()),
+                Some(digest) if digest.to_string() == *stored => {}
+                Some(digest) => fault(format!("the digest of its payload is {digest}, and {stored} is stored")),
+                None => fault("its payload is no JSON".to_owned()),
             },
             _ => fault("its payload or its digest is missing".to_owned()),
         }
