@@ -81,7 +81,7 @@ pub fn fill(path: &Path, size: Size) -> Result<()> {
             context.get_raw(0).as_str().map_err(|error| rusqlite::Error::UserFunctionError(error.into()))?;
         Digest::of_text(text.as_bytes())
             .map(|digest| digest.to_string())
-            .ok_or_else(|| rusqlite::Error::UserFunctionError("this is no JSON".into()))
+            .ok_or_else(|| rusqlite::Error::UserFunctionError("a payload is no JSON".into()))
     })?;
     // Indexes are made at the end, and what triggers do is done at once.
     let later = aside(&connection)?;

@@ -4,6 +4,7 @@
 mod commands;
 mod front;
 mod history;
+mod keeping;
 mod native;
 mod operations;
 mod support;
