@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
-use tidegate_tests::crash::{self, Options, Report, Store};
+use tidegate_tests::crash::{self, Options, Store};
 use tidegate_tests::http::Fault;
 use tidegate_tests::postgres;
 
@@ -19,12 +19,14 @@ fn main() -> ExitCode {
         Trial::test("crash/nothing-is-lost::sqlite", || Ok(nothing_is_lost(Store::Sqlite, 8)?)),
         Trial::test("crash/nothing-is-lost::postgres", || Ok(nothing_is_lost(Store::Postgres, 6)?))
             .with_ignored_flag(postgres.is_some()),
+        Trial::test("crash/what-is-lost-is-noticed::postgres", || Ok(what_is_lost_is_noticed()?))
+            .with_ignored_flag(postgres.is_some()),
     ];
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn nothing_is_lost(store: Store, kills: u32) -> Result<(), Fault> {
-    let report: Report = crash::run(&Options {
+fn options(store: Store, kills: u32) -> Options {
+    Options {
         server: crash::program(Path::new(env!("CARGO_BIN_EXE_tidegate-crash"))),
         store,
         kills,
@@ -33,7 +35,11 @@ fn nothing_is_lost(store: Store, kills: u32) -> Result<(), Fault> {
         longest: Duration::from_millis(600),
         whole_every: 4,
         verbose: false,
-    })?;
+    }
+}
+
+fn nothing_is_lost(store: Store, kills: u32) -> Result<(), Fault> {
+    let report = crash::run(&options(store, kills))?;
     println!("{report}");
     let answered = |kind: &str| report.answered.get(kind).copied().unwrap_or_default();
     // Otherwise nothing was shown.
@@ -43,4 +49,14 @@ fn nothing_is_lost(store: Store, kills: u32) -> Result<(), Fault> {
         return Err(format!("too little was under way:\n{report}"));
     }
     Ok(())
+}
+
+/// A PostgreSQL that answers before it has written forgets some of it when it is killed.
+fn what_is_lost_is_noticed() -> Result<(), Fault> {
+    match crash::run(&options(Store::Forgetful, 20)) {
+        Ok(report) => Err(format!("nothing was noticed:\n{report}")),
+        // A request, a command, or what a reader saw: whichever is looked at first.
+        Err(fault) if ["LOST", "a reader saw", "known are"].iter().any(|sign| fault.contains(sign)) => Ok(()),
+        Err(fault) => Err(fault),
+    }
 }

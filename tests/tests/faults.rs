@@ -365,12 +365,7 @@ fn postgres_goes_away() -> Result<(), Fault> {
     Ok(())
 }
 
-/// What a server answered, for comparing it with what it answers over a damaged file.
-type Answers = BTreeMap<String, Value>;
-
 fn a_damaged_page() -> Result<(), Fault> {
-    const PAGE: usize = 4096;
-    const DAMAGES: usize = 24;
     let text = |error: std::io::Error| error.to_string();
     let directory = tempfile::tempdir().map_err(text)?;
     let mut server = Tidegate::start(&server(), &database(directory.path()))?;
@@ -387,15 +382,12 @@ fn a_damaged_page() -> Result<(), Fault> {
     }
     server.stop()?;
     let file = fs::read(directory.path().join("tidegate.db")).map_err(text)?;
-    let pages = file.len() / PAGE;
-    let (mut noticed, mut not_started) = (0, 0);
-    for damage in 0..DAMAGES {
-        // Not the first page, which is the file's name tag.
-        let page = 1 + damage / 2 * (pages - 1) / (DAMAGES / 2);
+    let damages = damages(&file);
+    let (mut noticed, mut not_started, mut in_texts) = (0, 0, 0);
+    for damage in &damages {
         let mut damaged = file.clone();
-        // Half of them as a sector that was never written, half as one of something else.
-        for (at, byte) in damaged.iter_mut().skip(page * PAGE).take(PAGE).enumerate() {
-            *byte = if damage % 2 == 0 { 0 } else { (at * 167 + 13).to_le_bytes()[0] | 0x80 };
+        for (at, byte) in damaged.iter_mut().enumerate().skip(damage.from).take(damage.bytes) {
+            *byte = (damage.fill)(at);
         }
         let directory = tempfile::tempdir().map_err(text)?;
         fs::write(directory.path().join("tidegate.db"), damaged).map_err(text)?;
@@ -405,24 +397,66 @@ fn a_damaged_page() -> Result<(), Fault> {
                 not_started += 1;
                 continue;
             }
-            Err(fault) => return Err(format!("page {page}: that is no clear error: {fault}")),
+            Err(fault) => return Err(format!("byte {}: that is no clear error: {fault}", damage.from)),
         };
         let mut failed = 0;
         for (target, answer) in ask_everything(&server, &site)? {
             if answer.is_null() {
                 failed += 1;
             } else if truth.get(&target) != Some(&answer) {
-                return Err(format!("page {page} of {pages}, damage {damage}: {target} is a lie: {answer}"));
+                let answer: String = answer.to_string().chars().take(300).collect();
+                return Err(format!("byte {}: {target} is a lie: {answer}", damage.from));
             }
         }
+        if failed > 0 && !server.has_said("malformed") {
+            return Err(format!("byte {}: the log does not say why: {}", damage.from, server.last_words()));
+        }
         noticed += usize::from(failed > 0);
+        in_texts += usize::from(failed > 0 && damage.bytes < PAGE);
     }
-    println!("{DAMAGES} damages of {pages} pages: {noticed} were answered 5xx, {not_started} at the start");
-    if noticed == 0 {
+    println!("{} damages: {noticed} were answered 5xx, {not_started} at the start", damages.len());
+    if noticed == 0 || in_texts == 0 {
         return Err("no damage met anything that was read".into());
     }
     Ok(())
 }
+
+/// The size of a page of SQLite's.
+const PAGE: usize = 4096;
+
+/// Bytes that are not what was written.
+struct Damage {
+    from: usize,
+    bytes: usize,
+    fill: fn(usize) -> u8,
+}
+
+/// Whole pages, all over the file; and sectors within long texts, where nothing but the text itself can
+/// tell.
+fn damages(file: &[u8]) -> Vec<Damage> {
+    const PAGES: usize = 12;
+    const SECTOR: usize = 512;
+    const ZEROS: fn(usize) -> u8 = |_| 0;
+    const NOISE: fn(usize) -> u8 = |at| (at * 167 + 13).to_le_bytes()[0] | 0x80;
+    const LETTERS: fn(usize) -> u8 = |_| b'x';
+    let pages = file.len() / PAGE;
+    let mut damages = Vec::new();
+    for number in 0..PAGES {
+        // Not the first page, which is the file's name tag.
+        let from = (1 + number * (pages - 1) / PAGES) * PAGE;
+        damages.extend([ZEROS, NOISE].map(|fill| Damage { from, bytes: PAGE, fill }));
+    }
+    let is_text = |page: &[u8]| page.windows(4).filter(|word| word == b" of ").count() > PAGE / 16;
+    let texts = file.chunks(PAGE).enumerate().filter(|(_, page)| is_text(page)).map(|(number, _)| number);
+    for page in texts.step_by(7).take(PAGES / 2) {
+        let from = page * PAGE + 4 * SECTOR;
+        damages.extend([ZEROS, NOISE, LETTERS].map(|fill| Damage { from, bytes: SECTOR, fill }));
+    }
+    damages
+}
+
+/// What a server answered, for comparing it with what it answers over a damaged file.
+type Answers = BTreeMap<String, Value>;
 
 /// All answers there are; null stands for one that says that the database failed.
 fn ask_everything(server: &Tidegate, site: &Site) -> Result<Answers, Fault> {

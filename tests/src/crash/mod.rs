@@ -50,6 +50,9 @@ pub enum Store {
     Sqlite,
     /// A PostgreSQL of its own, which is killed at times, too.
     Postgres,
+    /// A PostgreSQL of its own that answers before it has written, and is killed each time: to see that
+    /// it shows.
+    Forgetful,
     /// The database of that URL. It is empty, and its server is left alone.
     Url(String),
 }
@@ -151,6 +154,7 @@ pub fn run(options: &Options) -> Result<Report, Fault> {
         tempfile::Builder::new().prefix("tidegate-crash-").tempdir().map_err(|e| e.to_string())?;
     let cluster = match options.store {
         Store::Postgres => Some(PostgresCluster::new(Durability::Full)?),
+        Store::Forgetful => Some(PostgresCluster::new(Durability::None)?),
         Store::Sqlite | Store::Url(_) => None,
     };
     let database = match (&options.store, &cluster) {
@@ -183,8 +187,10 @@ pub fn run(options: &Options) -> Result<Report, Fault> {
         Ok(()) => Ok(report),
         Err(fault) => {
             let kills = report.server_kills + report.database_kills;
-            let kept = directory.keep();
-            Err(format!("seed {}, kill {kills}: {fault}\nfiles: {}\n{report}", options.seed, kept.display()))
+            // A cluster's files end with it.
+            let kept = (options.store == Store::Sqlite).then(|| directory.keep());
+            let kept = kept.map(|kept| format!("\nfiles: {}", kept.display())).unwrap_or_default();
+            Err(format!("seed {}, kill {kills}: {fault}{kept}\n{report}", options.seed))
         }
     }
 }
@@ -216,7 +222,10 @@ impl Run<'_> {
         let mut server = self.start()?;
         self.targets = self.things.declare(&mut server.speaker(""))?;
         for kill in 1..=self.options.kills {
-            let of_database = self.cluster.is_some() && self.numbers.percent(40);
+            let of_database = match self.options.store {
+                Store::Forgetful => true,
+                _ => self.cluster.is_some() && self.numbers.percent(40),
+            };
             let brought = if of_database {
                 self.report.database_kills += 1;
                 self.round_with_database_kill(&mut server)?
@@ -276,7 +285,7 @@ impl Run<'_> {
     fn round_with_database_kill(&mut self, server: &mut Tidegate) -> Result<Brought, Fault> {
         let (after, pause, rest) = (self.moment(), self.moment(), self.moment());
         let Some(mut cluster) = self.cluster.take() else { return Err("there is no cluster".into()) };
-        let stopped = self.numbers.percent(25);
+        let stopped = self.options.store == Store::Postgres && self.numbers.percent(25);
         self.report.database_stops += u32::from(stopped);
         let mut recovery = Duration::ZERO;
         let brought = self.load(server, |server, _| {

@@ -213,6 +213,7 @@ pub fn serve(address: SocketAddr, database: &str) -> Result<(), Fault> {
     let database: Database = <Database as FromStr>::from_str(database).map_err(|error| error.to_string())?;
     let mut config = Config::new(database, AdminToken::new(ADMIN_TOKEN).map_err(|error| error.to_string())?);
     config.addr = address;
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
