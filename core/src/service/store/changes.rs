@@ -295,8 +295,7 @@ impl ResourceFilter {
         };
         let cut = query.bind(cut);
         let walked = query.bind(count(walked));
-        let walk =
-            self.walk(query, "r.scope, r.resource_id, r.first, r.gone", "histories", after, &walked);
+        let walk = self.walk(query, "r.scope, r.resource_id, r.first, r.gone", "histories", after, &walked);
         let last = |change: &str| {
             format!(
                 "SELECT (SELECT max(a.seq) FROM changes a WHERE a.scope = h.scope AND a.resource_id = h.resource_id
@@ -476,8 +475,7 @@ impl<S: Sql> Store<S> {
     ) -> Stored<Option<(i64, String)>> {
         let mut query = Query::new(self.dialect);
         let bound = query.bind(count(walked));
-        let walk =
-            filter.walk(&mut query, "r.scope, r.resource_id", "histories", after, &bound);
+        let walk = filter.walk(&mut query, "r.scope, r.resource_id", "histories", after, &bound);
         let before = query.bind(count(walked.saturating_sub(1)));
         let statement = format!(
             "SELECT scope, resource_id FROM ({walk}) AS walked ORDER BY scope, resource_id LIMIT 1 OFFSET {before}"
