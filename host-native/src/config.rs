@@ -237,7 +237,10 @@ mod tests {
             ("sqlite:", Err(DatabaseUrlError::EmptyPath)),
             ("t.db", Err(DatabaseUrlError::UnknownScheme)),
             ("mysql://u:secret@h/db", Err(DatabaseUrlError::UnknownScheme)),
-            ("postgres://u:secret@h/db", Ok(Database::Postgres(PostgresUrl("postgres://u:secret@h/db".into())))),
+            (
+                "postgres://u:secret@h/db",
+                Ok(Database::Postgres(PostgresUrl("postgres://u:secret@h/db".into()))),
+            ),
             ("postgresql://h/db", Ok(Database::Postgres(PostgresUrl("postgresql://h/db".into())))),
             ("postgres:h", Err(DatabaseUrlError::InvalidPostgresUrl)),
             ("postgres://h/db?colour=blue", Err(DatabaseUrlError::InvalidPostgresUrl)),

@@ -9,8 +9,8 @@ use anyhow::{Result, ensure};
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use tidegate::{Database, SqliteOptions, SqliteStore, SystemClock, SystemRandomness};
-use tidegate_core::{Digest, PreparedSchema};
 use tidegate_core::service::{AllowedOrigins, Service, Settings};
+use tidegate_core::{Digest, PreparedSchema};
 
 /// The schema of each table.
 pub const SCHEMA: &str = r#"{"type":"object","properties":{"id":{"type":"string"},"at":{"type":"integer"},"note":{"type":"string"}},"resmo":{"id":"id"}}"#;

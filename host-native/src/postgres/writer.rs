@@ -129,7 +129,8 @@ async fn run_statement(pool: &Pool, calls: Vec<Job<Write>>, metrics: &StoreMetri
 
 /// One statement of so many calls of the same function; none if this is no such call.
 fn calls_in_one(statement: &str, count: usize) -> Option<String> {
-    let (function, arguments) = statement.strip_prefix("SELECT tidegate.")?.strip_suffix(')')?.split_once('(')?;
+    let (function, arguments) =
+        statement.strip_prefix("SELECT tidegate.")?.strip_suffix(')')?.split_once('(')?;
     let width = arguments.split(", ").count();
     let numbered = (1..=width).map(|number| format!("${number}"));
     if function != "commit_plan" || !arguments.split(", ").eq(numbered) {

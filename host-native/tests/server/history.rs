@@ -30,9 +30,19 @@ const BEGIN: i64 = 1_700_000_000_000;
 #[derive(Debug, Clone)]
 enum Step {
     /// A snapshot of a scope: which of the ids, each with which value.
-    Bulk { scope: usize, items: Vec<(u8, u8)> },
-    Event { scope: usize, id: u8, value: u8 },
-    Remove { scope: usize, id: u8 },
+    Bulk {
+        scope: usize,
+        items: Vec<(u8, u8)>,
+    },
+    Event {
+        scope: usize,
+        id: u8,
+        value: u8,
+    },
+    Remove {
+        scope: usize,
+        id: u8,
+    },
     /// Forget what was recorded until so many milliseconds before now.
     Forget(i64),
     Wait(i64),
@@ -40,13 +50,14 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let scope = 0..SCOPES.len();
-    let items = prop::collection::btree_map(0..6u8, 0..3u8, 0..5).prop_map(|items| items.into_iter().collect());
+    let items =
+        prop::collection::btree_map(0..6u8, 0..3u8, 0..5).prop_map(|items| items.into_iter().collect());
     prop::collection::vec(
         prop_oneof![
             4 => (scope.clone(), 0..6u8, 0..3u8).prop_map(|(scope, id, value)| Step::Event { scope, id, value }),
             2 => (scope.clone(), items).prop_map(|(scope, items)| Step::Bulk { scope, items }),
             2 => (scope, 0..6u8).prop_map(|(scope, id)| Step::Remove { scope, id }),
-            1 => (0..12i64).prop_map(Step::Forget),
+            1 => (1..12i64).prop_map(Step::Forget),
             2 => (1..4i64).prop_map(Step::Wait),
         ],
         1..60,
@@ -81,7 +92,8 @@ impl Site {
             site.ask("POST", "/api/v1/schemas", &body.to_string());
         }
         for name in ["one", "two"] {
-            let answer = site.ask("POST", "/api/v1/integrations", &json!({"name": name, "group": "g"}).to_string());
+            let answer =
+                site.ask("POST", "/api/v1/integrations", &json!({"name": name, "group": "g"}).to_string());
             site.keys.push(answer["ingestKey"].as_str().unwrap().to_owned());
         }
         site

@@ -33,17 +33,21 @@ struct Kept {
 impl Kept {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let store = runtime.block_on(async {
-            NativeStore::open(&Database::File(directory.path().join("t.db"))).unwrap()
-        });
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let store = runtime
+            .block_on(async { NativeStore::open(&Database::File(directory.path().join("t.db"))).unwrap() });
         let settings = Settings { admin_token: "token".into(), allowed_origins: AllowedOrigins::default() };
         let service = Service::new(store, SystemClock, SystemRandomness, settings);
         let mut kept = Self { directory, runtime, service, key: String::new() };
         kept.ask("POST", "/api/v1/groups", &json!({"name": "G", "prefix": "g"}));
         let schema = json!({"type": "object", "properties": {"id": {"type": "string"}, "secret": {"type": "string"}},
             "resmo": {"id": "id"}});
-        kept.ask("POST", "/api/v1/schemas", &json!({"group": "g", "name": "T", "table": "t", "schema": schema}));
+        kept.ask(
+            "POST",
+            "/api/v1/schemas",
+            &json!({"group": "g", "name": "T", "table": "t", "schema": schema}),
+        );
         let answer = kept.ask("POST", "/api/v1/integrations", &json!({"name": "I", "group": "g"}));
         kept.key = answer["ingestKey"].as_str().unwrap().to_owned();
         for round in 0..4 {
@@ -90,7 +94,10 @@ fn what_is_in_order_passes_while_it_is_used() {
     let report = kept.verify(&["--json"]);
     assert_eq!(report.status.code(), Some(0), "{}", text(&report.stdout));
     let report: Value = serde_json::from_slice(&report.stdout).unwrap();
-    assert_eq!((&report["valid"], &report["changes"], &report["faults"]), (&json!(true), &json!(17), &json!(0)));
+    assert_eq!(
+        (&report["valid"], &report["changes"], &report["faults"]),
+        (&json!(true), &json!(17), &json!(0))
+    );
     kept.ask("POST", "/integration/custom-data/event/t", &json!({"id": "5", "secret": "new"}));
     assert_eq!(kept.verify(&[]).status.code(), Some(0));
 }
@@ -99,22 +106,46 @@ fn what_is_in_order_passes_while_it_is_used() {
 fn each_fault_is_found_and_no_payload_is_shown() {
     let row = "seq = (SELECT max(seq) FROM changes WHERE type = 'modified')";
     for (damage, said) in [
-        (format!("UPDATE changes SET payload = replace(payload, 'hush-', 'hash-') WHERE {row}"), "the digest of its payload is"),
-        (format!("UPDATE changes SET digest = 'zz' || substr(digest, 3) WHERE {row}"), "the digest of its payload is"),
+        (
+            format!("UPDATE changes SET payload = replace(payload, 'hush-', 'hash-') WHERE {row}"),
+            "the digest of its payload is",
+        ),
+        (
+            format!("UPDATE changes SET digest = 'zz' || substr(digest, 3) WHERE {row}"),
+            "the digest of its payload is",
+        ),
         (format!("UPDATE changes SET payload = '{{' WHERE {row}"), "its payload is no JSON"),
         (format!("UPDATE changes SET size = size + 1 WHERE {row}"), "bytes, and "),
-        (format!("UPDATE changes SET previous = previous - 1 WHERE {row}"), "the change before it is said to be row"),
+        (
+            format!("UPDATE changes SET previous = previous - 1 WHERE {row}"),
+            "the change before it is said to be row",
+        ),
         (format!("UPDATE changes SET previous = NULL WHERE {row}"), "it is said to be the first, and is not"),
         (format!("UPDATE changes SET commit_seq = commit_seq - 1 WHERE {row}"), "no commit has it"),
         ("UPDATE changes SET scope = 77 WHERE seq = 3".to_owned(), "there is no scope 77"),
         // The trigger takes it for forgotten, and says so nowhere else.
         ("DELETE FROM changes WHERE seq = 3".to_owned(), "of its 20 changes are there"),
         ("DELETE FROM resources WHERE resource_id = '7'".to_owned(), "the state is another one"),
-        ("UPDATE resources SET change_seq = 999 WHERE resource_id = '7'".to_owned(), "the change that it is at is missing"),
-        ("UPDATE resources SET digest = 'x' WHERE resource_id = '7'".to_owned(), "its digest is not that of the change"),
-        ("DELETE FROM histories WHERE resource_id = '7'".to_owned(), "the list of histories does not have it"),
-        ("UPDATE commits SET first_change = first_change + 1 WHERE seq = 2".to_owned(), "its changes begin with row"),
-        ("UPDATE schema_versions SET digest = 'x'".to_owned(), "version 1 of the schema of `_g_t`: its digest is"),
+        (
+            "UPDATE resources SET change_seq = 999 WHERE resource_id = '7'".to_owned(),
+            "the change that it is at is missing",
+        ),
+        (
+            "UPDATE resources SET digest = 'x' WHERE resource_id = '7'".to_owned(),
+            "its digest is not that of the change",
+        ),
+        (
+            "DELETE FROM histories WHERE resource_id = '7'".to_owned(),
+            "the list of histories does not have it",
+        ),
+        (
+            "UPDATE commits SET first_change = first_change + 1 WHERE seq = 2".to_owned(),
+            "its changes begin with row",
+        ),
+        (
+            "UPDATE schema_versions SET digest = 'x'".to_owned(),
+            "version 1 of the schema of `_g_t`: its digest is",
+        ),
         ("DELETE FROM schema_versions".to_owned(), "its version 1 is missing"),
         ("UPDATE scopes SET integration_id = 'x'".to_owned(), "there is no such integration"),
     ] {
@@ -193,13 +224,17 @@ fn what_is_not_there_is_not_made() {
     }
     let output = tidegate(directory.path(), &["backup", "--database", "postgres://u:secret@h/db", "copy.db"]);
     let said = text(&output.stderr);
-    assert!(output.status.code() == Some(2) && said.contains("`pg_dump`") && !said.contains("secret"), "{said}");
+    assert!(
+        output.status.code() == Some(2) && said.contains("`pg_dump`") && !said.contains("secret"),
+        "{said}"
+    );
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
 #[tokio::test]
 async fn a_server_forgets_by_itself_and_goes_on() {
-    let mut config = tidegate::Config::new(Database::Memory, tidegate::AdminToken::new("0123456789abcdef").unwrap());
+    let mut config =
+        tidegate::Config::new(Database::Memory, tidegate::AdminToken::new("0123456789abcdef").unwrap());
     config.addr.set_port(0);
     config.demo = true;
     config.keep_history = Some(std::time::Duration::from_millis(240));

@@ -123,10 +123,11 @@ macro_rules! one_at_a_time {
 /// The migrations, oldest first, each one statement: all of it or nothing. A landed migration never
 /// changes; they only add. A function that has to work otherwise gets another name, as an instance of
 /// the version before may still be calling the old one.
-const MIGRATIONS: &[&[&str]] = &[&[concat!(
-    "DO $migration$ BEGIN ",
-    one_at_a_time!(),
-    r#"
+const MIGRATIONS: &[&[&str]] = &[
+    &[concat!(
+        "DO $migration$ BEGIN ",
+        one_at_a_time!(),
+        r#"
     IF EXISTS (SELECT 1 FROM tidegate.schema_version WHERE version = 1) THEN RETURN; END IF;
 
     -- The one row that every command locks first. `generation` moves with every change of a key, an
@@ -563,10 +564,11 @@ const MIGRATIONS: &[&[&str]] = &[&[concat!(
 
     INSERT INTO tidegate.schema_version (version) VALUES (1);
 END $migration$"#
-)], &[concat!(
-    "DO $migration$ BEGIN ",
-    one_at_a_time!(),
-    r#"
+    )],
+    &[concat!(
+        "DO $migration$ BEGIN ",
+        one_at_a_time!(),
+        r#"
     IF EXISTS (SELECT 1 FROM tidegate.schema_version WHERE version = 2) THEN RETURN; END IF;
 
     CREATE INDEX changes_of_resource ON tidegate.changes (scope, resource_id, type, seq);
@@ -662,7 +664,8 @@ END $migration$"#
 
     INSERT INTO tidegate.schema_version (version) VALUES (2);
 END $migration$"#
-)]];
+    )],
+];
 
 pub(super) const STATEMENTS: Statements = Statements {
     migrations: MIGRATIONS,

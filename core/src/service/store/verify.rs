@@ -88,7 +88,9 @@ impl Change {
             (Some(_), _) | (_, Some(_)) if removed => fault("it removes, and has a payload".to_owned()),
             (Some(payload), Some(stored)) => match Digest::of_text(payload.as_bytes()) {
                 Some(digest) if digest.to_string() == *stored => {}
-                Some(digest) => fault(format!("the digest of its payload is {digest}, and {stored} is stored")),
+                Some(digest) => {
+                    fault(format!("the digest of its payload is {digest}, and {stored} is stored"))
+                }
                 None => fault("its payload is no JSON".to_owned()),
             },
             _ => fault("its payload or its digest is missing".to_owned()),
@@ -109,7 +111,9 @@ impl Change {
         match (self.previous, before) {
             (Some(previous), None) if forgotten(previous) => {}
             (previous, before) if previous == before => {}
-            (Some(previous), _) => fault(format!("the change before it is said to be row {previous}, and is not")),
+            (Some(previous), _) => {
+                fault(format!("the change before it is said to be row {previous}, and is not"))
+            }
             (None, _) => fault("it is said to be the first, and is not".to_owned()),
         }
         if (self.kind == "added") != self.previous.is_none() {
@@ -180,7 +184,10 @@ impl<S: Sql> Store<S> {
                 match PreparedSchema::prepare(schema.as_bytes()) {
                     Ok(prepared) if prepared.digest().to_string() == digest => {}
                     Ok(prepared) => {
-                        faults.add(&place, format!("its digest is {}, and {digest} is stored", prepared.digest()));
+                        faults.add(
+                            &place,
+                            format!("its digest is {}, and {digest} is stored", prepared.digest()),
+                        );
                     }
                     Err(_) => faults.add(&place, "it cannot be prepared"),
                 }
@@ -208,7 +215,10 @@ impl<S: Sql> Store<S> {
         for row in &self.page_of(query, statement.to_owned()).await? {
             let mut columns = Columns::of(row);
             let (name, version) = (columns.text(), columns.integer());
-            faults.add(&format!("the schema of {}", quoted(&name)), format!("its version {version} is missing"));
+            faults.add(
+                &format!("the schema of {}", quoted(&name)),
+                format!("its version {version} is missing"),
+            );
         }
         Ok(seen)
     }
@@ -262,7 +272,8 @@ impl<S: Sql> Store<S> {
                 let (looked, there) = (columns.integer(), columns.integer());
                 seen += 1;
                 if first != next && first > looked.saturating_add(1) {
-                    faults.add(&place, format!("its changes begin with row {first}, and not with row {next}"));
+                    faults
+                        .add(&place, format!("its changes begin with row {first}, and not with row {next}"));
                 }
                 if there != changes && first > looked {
                     faults.add(&place, format!("{there} of its {changes} changes are there"));
@@ -344,7 +355,8 @@ impl<S: Sql> Store<S> {
                 };
                 let commit = columns.optional_text();
                 let (first, changes) = (columns.integer(), columns.integer());
-                change.in_commit = commit.is_some() && (first..first.saturating_add(changes)).contains(&after);
+                change.in_commit =
+                    commit.is_some() && (first..first.saturating_add(changes)).contains(&after);
                 change.now = columns.optional_integer();
                 change.first = columns.optional_integer();
                 change.gone = columns.optional_integer();
