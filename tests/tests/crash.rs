@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     }
     let trials = vec![
         Trial::test("crash/nothing-is-lost::sqlite", || Ok(nothing_is_lost(Store::Sqlite, 8)?)),
-        Trial::test("crash/nothing-is-lost::postgres", || Ok(nothing_is_lost(Store::Postgres, 6)?))
+        Trial::test("crash/nothing-is-lost::postgres", || Ok(nothing_is_lost(Store::Postgres, 4)?))
             .with_ignored_flag(postgres.is_some()),
         Trial::test("crash/what-is-lost-is-noticed::postgres", || Ok(what_is_lost_is_noticed()?))
             .with_ignored_flag(postgres.is_some()),
