@@ -17,11 +17,7 @@ impl SpinPostgres {
         Self { url, connection: OnceCell::new() }
     }
 
-    pub(crate) async fn run(
-        &self,
-        statement: &str,
-        parameters: Vec<SqlValue>,
-    ) -> Result<Vec<Row>, SqlError> {
+    pub(crate) async fn run(&self, statement: &str, parameters: Vec<SqlValue>) -> Result<Vec<Row>, SqlError> {
         let connection = match self.connection.get() {
             Some(connection) => connection,
             None => {

@@ -15,11 +15,7 @@ pub(crate) struct SpinSqlite {
 }
 
 impl SpinSqlite {
-    pub(crate) async fn run(
-        &self,
-        statement: &str,
-        parameters: Vec<SqlValue>,
-    ) -> Result<Vec<Row>, SqlError> {
+    pub(crate) async fn run(&self, statement: &str, parameters: Vec<SqlValue>) -> Result<Vec<Row>, SqlError> {
         let connection = match self.connection.get() {
             Some(connection) => connection,
             None => {

@@ -174,7 +174,9 @@ fn value(value: ValueRef<'_>) -> Result<SqlValue, SqlError> {
         ValueRef::Integer(integer) => Ok(SqlValue::Integer(integer)),
         ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => Ok(SqlValue::Text(text.to_owned())),
-            Err(_) => Err(SqlError::Unavailable("the database is malformed: a stored text is not UTF-8".into())),
+            Err(_) => {
+                Err(SqlError::Unavailable("the database is malformed: a stored text is not UTF-8".into()))
+            }
         },
         ValueRef::Blob(bytes) => Ok(SqlValue::Blob(bytes.to_vec())),
         ValueRef::Real(_) => {

@@ -129,7 +129,10 @@ mod tests {
         let mut given = all.clone();
         given.insert("database_host".to_owned(), "db.example:6000".to_owned());
         let options = Options::from_manifest(&manifest, PathBuf::new(), &given).unwrap();
-        assert_eq!((options.outbound_hosts, options.variables), (vec!["postgres://db.example:6000".to_owned()], all));
+        assert_eq!(
+            (options.outbound_hosts, options.variables),
+            (vec!["postgres://db.example:6000".to_owned()], all)
+        );
         let missing = Options::from_manifest(&manifest, PathBuf::new(), &BTreeMap::new()).unwrap_err();
         assert_eq!(missing.to_string(), "the variable `admin_token` has no value");
     }

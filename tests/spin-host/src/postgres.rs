@@ -130,7 +130,9 @@ impl HostConnectionWithStore<State> for HasSelf<State> {
         parameters: Vec<ParameterValue>,
     ) -> wasmtime::Result<Result<Answer, Error>> {
         let connection = accessor
-            .with(|mut access| access.get().table.get(&connection).map(|connection| Arc::clone(&connection.0)))
+            .with(|mut access| {
+                access.get().table.get(&connection).map(|connection| Arc::clone(&connection.0))
+            })
             .map_err(wasmtime::Error::from)?;
         let found = match connection.query_raw(&statement, parameters.iter().map(Parameter)).await {
             Ok(found) => found,
@@ -305,7 +307,8 @@ mod tests {
     #[test]
     fn one_server_is_permitted() {
         assert_eq!(permitted("postgres://db.example"), permitted("postgres://db.example:5432"));
-        let refused = ["", "postgres://", "postgres://*", "postgres://:1", "https://db.example", "postgres://a:b"];
+        let refused =
+            ["", "postgres://", "postgres://*", "postgres://:1", "https://db.example", "postgres://a:b"];
         for text in refused {
             assert!(Permitted::parse(text).is_err(), "{text}");
         }

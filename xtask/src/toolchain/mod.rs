@@ -112,8 +112,12 @@ impl Toolchain {
 /// Makes sure that `target` can be built, installing what is missing.
 pub(crate) fn ensure(workspace: &Workspace, target: Target) -> Result<Toolchain> {
     let rust = Rust::locate()?;
-    let installed =
-        Toolchain { target, renamed: renamed(workspace), standard_library: StandardLibrary::Installed, libc: None };
+    let installed = Toolchain {
+        target,
+        renamed: renamed(workspace),
+        standard_library: StandardLibrary::Installed,
+        libc: None,
+    };
     let triple = target.triple();
     if rust.has_installed(target) {
         return Ok(installed);
@@ -166,7 +170,12 @@ pub(crate) fn small(workspace: &Workspace) -> Result<Toolchain> {
             }
         }
     }
-    Ok(Toolchain { target, renamed: renamed(workspace), standard_library: StandardLibrary::Small, libc: None })
+    Ok(Toolchain {
+        target,
+        renamed: renamed(workspace),
+        standard_library: StandardLibrary::Small,
+        libc: None,
+    })
 }
 
 /// Directories that what is built would name. The workspace's own files are named as they stand in it.

@@ -379,23 +379,23 @@ pub(super) const MIGRATIONS: &[&[&str]] = &[
         FROM changes c GROUP BY c.scope, c.resource_id
         ON CONFLICT (scope, resource_id) DO UPDATE SET first = min(first, excluded.first)",
         // A number that moves with every change of a key, an integration or a schema that could make an
-    // admission another one. Triggers of the tables, so that an instance of the version before moves
-    // it, too.
-    "CREATE TABLE IF NOT EXISTS declarations (
+        // admission another one. Triggers of the tables, so that an instance of the version before moves
+        // it, too.
+        "CREATE TABLE IF NOT EXISTS declarations (
         one INTEGER PRIMARY KEY CHECK (one = 1),
         generation INTEGER NOT NULL
     )",
-    "INSERT OR IGNORE INTO declarations (one, generation) VALUES (1, 0)",
-    "CREATE TRIGGER IF NOT EXISTS schemas_declared AFTER UPDATE ON schemas BEGIN
+        "INSERT OR IGNORE INTO declarations (one, generation) VALUES (1, 0)",
+        "CREATE TRIGGER IF NOT EXISTS schemas_declared AFTER UPDATE ON schemas BEGIN
         UPDATE declarations SET generation = generation + 1;
     END",
-    "CREATE TRIGGER IF NOT EXISTS integrations_declared AFTER UPDATE ON integrations BEGIN
+        "CREATE TRIGGER IF NOT EXISTS integrations_declared AFTER UPDATE ON integrations BEGIN
         UPDATE declarations SET generation = generation + 1;
     END",
-    "CREATE TRIGGER IF NOT EXISTS keys_declared AFTER UPDATE OF revoked_at ON ingest_keys BEGIN
+        "CREATE TRIGGER IF NOT EXISTS keys_declared AFTER UPDATE OF revoked_at ON ingest_keys BEGIN
         UPDATE declarations SET generation = generation + 1;
     END",
-    // What was forgotten: all changes up to `looked` have been looked at, and of each resource only
+        // What was forgotten: all changes up to `looked` have been looked at, and of each resource only
         // the last one up to there is kept. `target` is where the step under way ends.
         "CREATE TABLE IF NOT EXISTS horizon (
         one INTEGER PRIMARY KEY CHECK (one = 1),

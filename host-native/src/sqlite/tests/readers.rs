@@ -43,7 +43,10 @@ async fn a_long_read_begins_anew_elsewhere() {
     }
     let long_text = text(&"x".repeat(100_000));
     assert_eq!(readers.read_here("SELECT ?1", from_ref(&long_text)), None);
-    assert_eq!(Readers::read(&readers, "SELECT ?1", vec![long_text.clone()]).await, Ok(vec![vec![long_text]]));
+    assert_eq!(
+        Readers::read(&readers, "SELECT ?1", vec![long_text.clone()]).await,
+        Ok(vec![vec![long_text]])
+    );
 }
 
 #[tokio::test]
