@@ -147,7 +147,7 @@ mod tests {
 
     use super::*;
 
-    fn change(kind: &str, id: &str, before: Value, after: Value) -> Change {
+    fn change(kind: &str, id: &str, before: &Value, after: &Value) -> Change {
         let item = json!({
             "changeId": "c-0", "type": kind, "table": "_a_b", "groupKey": "", "integration": { "id": "i" },
             "id": id, "event": null, "before": before, "after": after
@@ -159,9 +159,9 @@ mod tests {
     fn a_replay_takes_only_what_fits() {
         let one = json!({ "id": "1", "load": 1 });
         let two = json!({ "id": "1", "load": 2 });
-        let added = change("added", "1", Value::Null, one.clone());
-        let modified = change("modified", "1", one.clone(), two.clone());
-        let removed = change("removed", "1", two.clone(), Value::Null);
+        let added = change("added", "1", &Value::Null, &one);
+        let modified = change("modified", "1", &one, &two);
+        let removed = change("removed", "1", &two, &Value::Null);
         let state = replay(&[added.clone(), modified.clone()]).unwrap();
         assert_eq!(state.resources().collect::<Vec<_>>(), [(&added.scope, "1", &two)]);
         assert_eq!(
@@ -169,12 +169,12 @@ mod tests {
             0
         );
         for feed in [
-            vec![modified.clone()],
+            vec![modified],
             vec![added.clone(), added.clone()],
             vec![added.clone(), removed],
-            vec![added.clone(), change("modified", "1", one.clone(), one.clone())],
-            vec![change("removed", "1", Value::Null, Value::Null)],
-            vec![change("other", "1", Value::Null, one)],
+            vec![added.clone(), change("modified", "1", &one, &one)],
+            vec![change("removed", "1", &Value::Null, &Value::Null)],
+            vec![change("other", "1", &Value::Null, &one)],
         ] {
             assert!(replay(&feed).is_err(), "{feed:?}");
         }

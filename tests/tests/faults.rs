@@ -372,8 +372,9 @@ fn a_damaged_page() -> Result<(), Fault> {
     let mut site = Site::declare(&server)?;
     // Some need pages of their own, and the feed has what came before them.
     for round in 0..3 {
-        let note =
-            |number: usize| format!("{round} of {number} ").repeat(if number % 3 == 0 { 1500 } else { 5 });
+        let note = |number: usize| {
+            format!("{round} of {number} ").repeat(if number.is_multiple_of(3) { 1500 } else { 5 })
+        };
         site.bulk(&server, (0..30).map(|number| thing(number, &note(number))).collect())?;
     }
     let truth = ask_everything(&server, &site)?;

@@ -128,7 +128,7 @@ impl Site {
         match &case.kind {
             Kind::Page(_) => drop(self.send("GET", &target, "")),
             Kind::Event => self.event(1),
-            Kind::Bulk(_) => unreachable!("not sent here"),
+            Kind::Bulk(_) => panic!("not sent here"),
         }
         let all = sql.by_statement.borrow();
         let most = all.iter().max_by_key(|(_, steps)| **steps).unwrap();

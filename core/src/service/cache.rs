@@ -55,8 +55,11 @@ impl SchemaCache {
 /// fill it.
 #[derive(Debug, Default)]
 pub(super) struct AdmissionCache {
-    entries: Mutex<BTreeMap<[u8; 32], Vec<(String, Entry)>>>,
+    entries: Mutex<BTreeMap<[u8; 32], Tables>>,
 }
+
+/// What one key opens, by the table's name.
+type Tables = Vec<(String, Entry)>;
 
 impl AdmissionCache {
     /// How many keys are kept; one more, and all are forgotten.
@@ -80,7 +83,7 @@ impl AdmissionCache {
         if tables.len() >= Self::MOST_TABLES {
             tables.clear();
         }
-        tables.push((table.to_owned(), entry.clone().to_be_confirmed()));
+        tables.push((table.to_owned(), entry.to_be_confirmed()));
     }
 }
 

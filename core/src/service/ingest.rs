@@ -75,9 +75,9 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn to_be_confirmed(mut self) -> Self {
-        self.remembered = true;
-        self
+    /// The same, as it is remembered.
+    pub(super) fn to_be_confirmed(&self) -> Self {
+        Self { remembered: true, ..self.clone() }
     }
 }
 

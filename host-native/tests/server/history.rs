@@ -1,6 +1,8 @@
 //! Random histories: every page of every list is what a plain model says, and stays so where old history
 //! is forgotten.
 
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -258,7 +260,7 @@ proptest! {
         let (whole, kept) = (Site::new(hand.clone()), Site::new(hand.clone()));
         let empty = vec![BTreeMap::new(); SCOPES.len()];
         let mut model = Model { state: empty.clone(), at: BTreeMap::from([(BEGIN, empty.clone())]) };
-        let mut other = Model { state: empty.clone(), at: BTreeMap::new() };
+        let mut other = Model { state: empty, at: BTreeMap::new() };
         let mut horizon = i64::MIN;
         for step in &steps {
             whole.perform(step, &mut model);

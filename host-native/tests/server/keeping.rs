@@ -1,5 +1,7 @@
 //! `tidegate backup`, `tidegate verify` and `tidegate serve --keep-history` as processes.
 
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -173,7 +175,7 @@ fn a_damaged_file_is_found() {
         .query_row(
             "SELECT rootpage, (SELECT page_size FROM pragma_page_size) FROM sqlite_master WHERE name = 'changes_of_type'",
             [],
-            |row| Ok((row.get::<_, i64>(0)? as usize, row.get::<_, i64>(1)? as usize)),
+            |row| Ok((usize::try_from(row.get::<_, i64>(0)?).unwrap(), usize::try_from(row.get::<_, i64>(1)?).unwrap())),
         )
         .unwrap();
     drop(connection);

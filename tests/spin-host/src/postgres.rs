@@ -2,6 +2,8 @@
 //! of connections for each address, which are made clean before they are lent again; rows through a
 //! short channel, one at a time.
 
+#![expect(clippy::result_large_err, reason = "errors are what the interface says they are")]
+
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::pin::pin;

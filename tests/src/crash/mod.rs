@@ -291,9 +291,9 @@ impl Run<'_> {
         let brought = self.load(server, |server, _| {
             thread::sleep(after);
             if stopped {
-                cluster.stop()?
+                cluster.stop()?;
             } else {
-                cluster.kill()
+                cluster.kill();
             }
             thread::sleep(pause);
             cluster.start()?;

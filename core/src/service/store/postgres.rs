@@ -790,7 +790,7 @@ mod tests {
         assert_eq!(key("plain"), "plain");
         let longest = "a".repeat(KEY_BYTES);
         assert_eq!(key(&longest), longest);
-        let mut keys = std::collections::BTreeSet::from([longest.clone()]);
+        let mut keys = std::collections::BTreeSet::from([longest]);
         for character in ["a", "é", "語", "😀", "\0"] {
             for end in ["x", "y"] {
                 let id = character.repeat(KEY_BYTES / character.len() + 1) + end;

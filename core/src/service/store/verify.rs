@@ -89,7 +89,7 @@ impl Change {
             (Some(payload), Some(stored)) => match Digest::of_text(payload.as_bytes()) {
                 Some(digest) if digest.to_string() == *stored => {}
                 Some(digest) => {
-                    fault(format!("the digest of its payload is {digest}, and {stored} is stored"))
+                    fault(format!("the digest of its payload is {digest}, and {stored} is stored"));
                 }
                 None => fault("its payload is no JSON".to_owned()),
             },
@@ -112,7 +112,7 @@ impl Change {
             (Some(previous), None) if forgotten(previous) => {}
             (previous, before) if previous == before => {}
             (Some(previous), _) => {
-                fault(format!("the change before it is said to be row {previous}, and is not"))
+                fault(format!("the change before it is said to be row {previous}, and is not"));
             }
             (None, _) => fault("it is said to be the first, and is not".to_owned()),
         }
