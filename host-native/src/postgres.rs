@@ -8,16 +8,18 @@
 mod tls;
 mod writer;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
 use tidegate_core::service::{Dialect, Row, Sql, SqlError, SqlValue};
+use tokio_postgres::Statement;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{IsNull, ToSql, Type, accepts, private::BytesMut, to_sql_checked};
 
 use crate::config::PostgresUrl;
 use crate::metrics::{StoreMetrics, TOO_MANY_READS};
-use writer::Writer;
+use writer::{Function, Writer};
 
 /// How long a connection is waited for, whether from the pool or from the database.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -159,26 +161,77 @@ impl Fault {
 
 /// Runs one statement on a connection of the pool.
 async fn run(pool: &Pool, statement: &str, parameters: &[SqlValue]) -> Result<Vec<Row>, Fault> {
-    let connection = pool.get().await.map_err(|error| Fault::new(no_connection(&error), Fate::Unsent))?;
-    let work = async {
-        let prepared = connection.prepare_cached(statement).await;
-        let prepared = prepared.map_err(|error| Fault::of(&error, Fate::Unsent))?;
+    on_connection(pool, async |connection| {
+        let prepared = prepared(connection, statement).await?;
         let parameters: Vec<Parameter<'_>> = parameters.iter().map(Parameter).collect();
-        let parameters: Vec<&(dyn ToSql + Sync)> =
-            parameters.iter().map(|parameter| parameter as &(dyn ToSql + Sync)).collect();
-        let rows = connection.query(&prepared, &parameters).await;
-        let rows = rows.map_err(|error| Fault::of(&error, Fate::Lost))?;
-        rows.iter().map(row).collect::<Result<_, _>>().map_err(|error| Fault::new(error, Fate::Lost))
-    };
-    match tokio::time::timeout(STATEMENT_PATIENCE, work).await {
+        query(connection, &prepared, parameters.iter().map(as_sql).collect()).await
+    })
+    .await
+}
+
+/// Calls a function once for each of the lists of parameters, in their order, by one statement. The answer
+/// has a row for each.
+async fn run_each(
+    pool: &Pool,
+    function: &Function<'_>,
+    parameters: &[&[SqlValue]],
+) -> Result<Vec<Row>, Fault> {
+    on_connection(pool, async |connection| {
+        let once = prepared(connection, function.statement).await?;
+        let prepared = prepared(connection, &function.for_each(once.params())).await?;
+        let columns: Vec<Vec<Option<Cow<'_, str>>>> = (0..function.width)
+            .map(|column| parameters.iter().map(|row| row.get(column).and_then(text)).collect())
+            .collect();
+        query(connection, &prepared, columns.iter().map(as_sql).collect()).await
+    })
+    .await
+}
+
+/// A value as PostgreSQL writes it.
+fn text(value: &SqlValue) -> Option<Cow<'_, str>> {
+    match value {
+        // No command has bytes.
+        SqlValue::Null | SqlValue::Blob(_) => None,
+        SqlValue::Integer(integer) => Some(Cow::Owned(integer.to_string())),
+        SqlValue::Text(text) => Some(Cow::Borrowed(text)),
+    }
+}
+
+fn as_sql<T: ToSql + Sync>(value: &T) -> &(dyn ToSql + Sync) {
+    value
+}
+
+/// Does something with a connection of the pool, for as long as anybody would wait for it.
+async fn on_connection<T>(
+    pool: &Pool,
+    work: impl AsyncFnOnce(&Object) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let connection = pool.get().await.map_err(|error| Fault::new(no_connection(&error), Fate::Unsent))?;
+    match tokio::time::timeout(STATEMENT_PATIENCE, work(&connection)).await {
         Ok(answer) => answer,
         Err(_) => {
             // It still waits for that answer, so it is of no use to anybody else.
-            drop(deadpool_postgres::Object::take(connection));
+            drop(Object::take(connection));
             let error = SqlError::Unavailable("the database does not answer".into());
             Err(Fault::new(error, Fate::Late))
         }
     }
+}
+
+async fn prepared(connection: &Object, statement: &str) -> Result<Statement, Fault> {
+    let prepared = connection.prepare_cached(statement).await;
+    // Nothing of it has been run; a connection that was closed meanwhile shows here.
+    prepared.map_err(|error| Fault::of(&error, Fate::Unsent))
+}
+
+async fn query(
+    connection: &Object,
+    prepared: &Statement,
+    parameters: Vec<&(dyn ToSql + Sync)>,
+) -> Result<Vec<Row>, Fault> {
+    let rows = connection.query(prepared, &parameters).await;
+    let rows = rows.map_err(|error| Fault::of(&error, Fate::Lost))?;
+    rows.iter().map(row).collect::<Result<_, _>>().map_err(|error| Fault::new(error, Fate::Lost))
 }
 
 /// A value on its way to the database.

@@ -1,8 +1,9 @@
 //! The one task that writes.
 //!
-//! Commits that wait together become one statement: `SELECT f($1, …), f($12, …)`. Each of the calls is
-//! carried out or refuses by what it returns, and the whole is one transaction with one sync. Should
-//! such a statement fail, none of it has taken effect, and each of its calls is tried by itself.
+//! Commits that wait together become one statement, `SELECT f(c1, …) FROM unnest($1, …)`, with an array for
+//! each parameter. Each of the calls is carried out or refuses by what it returns, and the whole is one
+//! transaction with one sync. Should such a statement fail, none of it has taken effect, and each of its
+//! calls is tried by itself.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,14 +11,11 @@ use std::time::Instant;
 use deadpool_postgres::Pool;
 use tidegate_core::service::SqlValue;
 use tokio::task::JoinHandle;
+use tokio_postgres::types::Type;
 
-use super::{Fate, run};
+use super::{Fate, run, run_each};
 use crate::metrics::StoreMetrics;
 use crate::queue::{self, Answer, Job, Jobs, Queue};
-
-/// How many calls a statement holds at the most. Groups are of a power of two, so that a connection
-/// has few statements to prepare.
-const MOST_CALLS: usize = 64;
 
 /// A statement and its parameters.
 pub(super) struct Write {
@@ -59,9 +57,7 @@ async fn work(pool: Pool, mut jobs: Jobs<Write>, metrics: StoreMetrics) {
         let mut rest = group.into_iter().peekable();
         while let Some(first) = rest.next() {
             let mut calls = vec![first];
-            while calls.len() < MOST_CALLS
-                && let Some(job) = rest.next_if(|job| together(calls.first(), job))
-            {
+            while let Some(job) = rest.next_if(|job| together(calls.first(), job)) {
                 calls.push(job);
             }
             run_calls(&pool, calls, &metrics).await;
@@ -73,35 +69,24 @@ async fn work(pool: Pool, mut jobs: Jobs<Write>, metrics: StoreMetrics) {
 /// Whether a job can share a statement with the one before it.
 fn together(first: Option<&Job<Write>>, job: &Job<Write>) -> bool {
     first.is_some_and(|first| {
-        first.work.statement == job.work.statement && calls_in_one(&job.work.statement, 2).is_some()
+        first.work.statement == job.work.statement && function_of(&job.work.statement).is_some()
     })
 }
 
-async fn run_calls(pool: &Pool, mut calls: Vec<Job<Write>>, metrics: &StoreMetrics) {
-    while !calls.is_empty() {
-        // The largest power of two that they fill.
-        let count = 1 << calls.len().ilog2();
-        let rest = calls.split_off(count);
-        run_statement(pool, std::mem::replace(&mut calls, rest), metrics).await;
-    }
-}
-
-async fn run_statement(pool: &Pool, calls: Vec<Job<Write>>, metrics: &StoreMetrics) {
+/// Runs calls of one function, or a single statement of whatever kind.
+async fn run_calls(pool: &Pool, calls: Vec<Job<Write>>, metrics: &StoreMetrics) {
     if calls.len() > 1
-        && let Some(statement) =
-            calls.first().and_then(|call| calls_in_one(&call.work.statement, calls.len()))
+        && let Some(function) = calls.first().and_then(|call| function_of(&call.work.statement))
     {
         let begun = Instant::now();
-        let parameters: Vec<SqlValue> =
-            calls.iter().flat_map(|call| call.work.parameters.iter().cloned()).collect();
-        match run(pool, &statement, &parameters).await {
+        let parameters: Vec<&[SqlValue]> = calls.iter().map(|call| call.work.parameters.as_slice()).collect();
+        match run_each(pool, &function, &parameters).await {
             Ok(rows) => {
                 metrics.committed(u32::try_from(calls.len()).unwrap_or(u32::MAX), begun.elapsed());
-                let mut values = rows.into_iter().flatten();
+                let mut rows = rows.into_iter();
                 for call in calls {
-                    // A column for each call, as if it had been alone.
-                    let value = values.next().unwrap_or(SqlValue::Null);
-                    let _ = call.answer.send(Ok(vec![vec![value]]));
+                    // A row for each call, as if it had been alone.
+                    let _ = call.answer.send(Ok(rows.next().into_iter().collect()));
                 }
                 return;
             }
@@ -127,21 +112,37 @@ async fn run_statement(pool: &Pool, calls: Vec<Job<Write>>, metrics: &StoreMetri
     }
 }
 
-/// One statement of so many calls of the same function; none if this is no such call.
-fn calls_in_one(statement: &str, count: usize) -> Option<String> {
-    let (function, arguments) =
-        statement.strip_prefix("SELECT tidegate.")?.strip_suffix(')')?.split_once('(')?;
+/// The name and the number of parameters of a function that many commits at a time may call.
+fn function_of(statement: &str) -> Option<Function<'_>> {
+    let (name, arguments) = statement.strip_prefix("SELECT ")?.strip_suffix(')')?.split_once('(')?;
     let width = arguments.split(", ").count();
     let numbered = (1..=width).map(|number| format!("${number}"));
-    if function != "commit_plan" || !arguments.split(", ").eq(numbered) {
-        return None;
-    }
-    let calls = (0..count).map(|call| {
+    let commits = ["tidegate.commit_one", "tidegate.commit_plan"].contains(&name);
+    (commits && arguments.split(", ").eq(numbered)).then_some(Function { statement, name, width })
+}
+
+/// A function, by the statement that calls it once.
+pub(super) struct Function<'s> {
+    pub(super) statement: &'s str,
+    name: &'s str,
+    pub(super) width: usize,
+}
+
+impl Function<'_> {
+    /// One statement that calls it with each row of the arrays, whose texts are of these types.
+    pub(super) fn for_each(&self, types: &[Type]) -> String {
+        let columns: Vec<String> = (1..=self.width).map(|number| format!("c{number}")).collect();
         let arguments: Vec<String> =
-            (1..=width).map(|number| format!("${}", call * width + number)).collect();
-        format!("tidegate.{function}({})", arguments.join(", "))
-    });
-    Some(format!("SELECT {}", calls.collect::<Vec<_>>().join(", ")))
+            columns.iter().zip(types).map(|(column, ty)| format!("{column}::{}", ty.name())).collect();
+        let arrays: Vec<String> = (1..=self.width).map(|number| format!("${number}::text[]")).collect();
+        format!(
+            "SELECT {}({}) FROM unnest({}) AS each({})",
+            self.name,
+            arguments.join(", "),
+            arrays.join(", "),
+            columns.join(", ")
+        )
+    }
 }
 
 #[cfg(test)]
@@ -150,11 +151,10 @@ mod tests {
 
     #[test]
     fn calls_of_commits_are_put_together() {
+        let function = function_of("SELECT tidegate.commit_plan($1, $2)").unwrap();
         assert_eq!(
-            calls_in_one("SELECT tidegate.commit_plan($1, $2)", 3).as_deref(),
-            Some(
-                "SELECT tidegate.commit_plan($1, $2), tidegate.commit_plan($3, $4), tidegate.commit_plan($5, $6)"
-            )
+            function.for_each(&[Type::TEXT, Type::INT8]),
+            "SELECT tidegate.commit_plan(c1::text, c2::int8) FROM unnest($1::text[], $2::text[]) AS each(c1, c2)"
         );
         for other in [
             "SELECT tidegate.create_group($1, $2)",
@@ -162,7 +162,7 @@ mod tests {
             "SELECT tidegate.commit_plan($1, $2) FROM x",
             "UPDATE tidegate.ingest_keys SET last_used_at = $2",
         ] {
-            assert_eq!(calls_in_one(other, 2), None, "{other}");
+            assert!(function_of(other).is_none(), "{other}");
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{Columns, Store, StoreError, Stored, count, parameters};
 use crate::digest::Digest;
 use crate::document::Document;
 use crate::plan::{ChangeType, Manifest};
-use crate::service::host::{Sql, SqlValue};
+use crate::service::host::{Dialect, Sql, SqlValue};
 use crate::service::json::{Object, array};
 
 /// What a key opens.
@@ -244,7 +244,8 @@ impl<S: Sql> Store<S> {
             (self.statements().commit_one, commit.expected, commit.changes)
             && let Some(after) = &change.after
         {
-            let parameters = parameters![
+            let key = self.dialect.key(change.id);
+            let mut parameters = parameters![
                 commit.id,
                 commit.key_id,
                 commit.integration_id,
@@ -255,7 +256,7 @@ impl<S: Sql> Store<S> {
                 commit.event,
                 commit.actor,
                 change.change.as_str(),
-                change.id,
+                &*key,
                 change.base,
                 after.digest.to_string(),
                 after.name,
@@ -263,6 +264,9 @@ impl<S: Sql> Store<S> {
                 &*after.payload,
                 count(after.payload.len())
             ];
+            if self.dialect == Dialect::Postgres {
+                parameters.push(Some(change.id).filter(|id| *id != key).into());
+            }
             return self.write(statement, parameters).await.map(|_| ());
         }
         let revision = match commit.expected {

@@ -499,7 +499,9 @@ const MIGRATIONS: &[&[&str]] = &[
     CREATE FUNCTION tidegate.commit_plan(a_commit_id text, a_key_id text, a_integration_id text,
         a_resource_name text, a_schema_version bigint, a_group_key text, a_revision bigint, a_now bigint,
         a_event text, a_actor text, a_plan text)
-    RETURNS text LANGUAGE plpgsql AS $f$
+    RETURNS text LANGUAGE plpgsql
+    -- A session keeps its plans, also those that it made while the tables were all but empty.
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $f$
     DECLARE
         v_first bigint;
         v_at bigint;
@@ -559,6 +561,59 @@ const MIGRATIONS: &[&[&str]] = &[
             ON CONFLICT (scope, resource_id) DO UPDATE
                 SET digest = excluded.digest, change_seq = excluded.change_seq, size = excluded.size;
         UPDATE tidegate.feed SET next_change = v_first + v_changes, recorded_at = v_at;
+        RETURN NULL;
+    END $f$;
+
+    -- The same for one change that adds or modifies, which is what a single event is.
+    CREATE FUNCTION tidegate.commit_one(a_commit_id text, a_key_id text, a_integration_id text,
+        a_resource_name text, a_schema_version bigint, a_group_key text, a_now bigint, a_event text,
+        a_actor text, a_type text, a_resource_id text, a_base bigint, a_digest text, a_name text,
+        a_fields text, a_payload text, a_size bigint, a_long_id text)
+    RETURNS text LANGUAGE plpgsql AS $f$
+    DECLARE
+        v_seq bigint;
+        v_at bigint;
+        v_scope bigint;
+        v_base bigint;
+    BEGIN
+        SELECT next_change, greatest(recorded_at, a_now) INTO v_seq, v_at FROM tidegate.feed FOR UPDATE;
+        IF NOT EXISTS (
+            SELECT 1 FROM tidegate.ingest_keys k
+            JOIN tidegate.integrations i ON i.id = k.integration_id
+            JOIN tidegate.schemas s ON s.resource_name = a_resource_name
+            WHERE k.id = a_key_id AND k.revoked_at IS NULL
+                AND i.id = a_integration_id AND i.enabled = 1 AND i.deleted_at IS NULL
+                AND s.retired_at IS NULL AND s.version = a_schema_version)
+        THEN
+            RETURN 'tidegate:stale:';
+        END IF;
+        SELECT scope INTO v_scope FROM tidegate.scopes
+            WHERE integration_id = a_integration_id AND resource_name = a_resource_name
+                AND group_key = a_group_key;
+        SELECT change_seq INTO v_base FROM tidegate.resources
+            WHERE scope = v_scope AND resource_id = a_resource_id;
+        IF v_base IS DISTINCT FROM a_base THEN
+            RETURN 'tidegate:stale:';
+        END IF;
+        IF v_scope IS NULL THEN
+            INSERT INTO tidegate.scopes (scope, integration_id, resource_name, group_key, revision)
+                SELECT coalesce(max(scope), 0) + 1, a_integration_id, a_resource_name, a_group_key, 1
+                FROM tidegate.scopes
+                RETURNING scope INTO v_scope;
+        ELSE
+            UPDATE tidegate.scopes SET revision = revision + 1 WHERE scope = v_scope;
+        END IF;
+        INSERT INTO tidegate.changes (seq, commit_seq, scope, resource_id, long_id, type, digest, name,
+                schema_version, fields, payload, size, previous)
+            VALUES (v_seq, v_seq, v_scope, a_resource_id, a_long_id, a_type, a_digest, a_name,
+                a_schema_version, a_fields, a_payload, a_size, a_base);
+        INSERT INTO tidegate.commits (seq, id, first_change, changes, recorded_at, event, actor)
+            VALUES (v_seq, a_commit_id, v_seq, 1, v_at, a_event, a_actor);
+        INSERT INTO tidegate.resources (scope, resource_id, long_id, digest, change_seq, size)
+            VALUES (v_scope, a_resource_id, a_long_id, a_digest, v_seq, a_size)
+            ON CONFLICT (scope, resource_id) DO UPDATE
+                SET digest = excluded.digest, change_seq = excluded.change_seq, size = excluded.size;
+        UPDATE tidegate.feed SET next_change = v_seq + 1, recorded_at = v_at;
         RETURN NULL;
     END $f$;
 
@@ -757,7 +812,9 @@ pub(super) const STATEMENTS: Statements = Statements {
         JOIN tidegate.resources r ON r.scope = $1 AND r.resource_id = j.id
         JOIN tidegate.changes c ON c.seq = r.change_seq",
     commit_plan: "SELECT tidegate.commit_plan($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-    commit_one: None,
+    commit_one: Some(
+        "SELECT tidegate.commit_one($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+    ),
 
     cut_at: "SELECT first_change + changes - 1 FROM tidegate.commits WHERE recorded_at <= $1
         ORDER BY recorded_at DESC, seq DESC LIMIT 1",
