@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
 use tidegate_tests::http::message::{Request, RequestBody, Response};
-use tidegate_tests::http::spin::{self, SpinServer};
+use tidegate_tests::http::spin::{self, SpinPostgres, SpinServer};
 use tidegate_tests::http::{ADMIN_TOKEN, Fault};
+use tidegate_tests::postgres;
 
 type Test = fn() -> Result<(), Fault>;
 
@@ -31,13 +32,22 @@ fn main() -> ExitCode {
     if let Some(reason) = &skip {
         println!("the host `spin` is skipped: {reason}");
     }
-    let trials = TESTS
+    let mut trials: Vec<Trial> = TESTS
         .into_iter()
         .map(|(name, test)| {
             let trial = Trial::test(format!("edge/{name}::spin"), move || Ok(test()?));
             trial.with_ignored_flag(skip.is_some())
         })
         .collect();
+    let skip = SpinPostgres::available().err();
+    if let Some(reason) = &skip {
+        println!("the host `spin-postgres` is skipped: {reason}");
+    }
+    let trial = Trial::test("edge/instances-start-together::spin-postgres", || {
+        let server = SpinServer::start_on_postgres(2, &postgres::fresh_database()?)?;
+        Ok(all_meet_an_empty_database(&server)?)
+    });
+    trials.push(trial.with_ignored_flag(skip.is_some()));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -225,8 +235,11 @@ fn a_new_version_counts_at_once() -> Result<(), Fault> {
 /// Instances that meet an empty database at the same time all make the tables; none gets in
 /// another's way.
 fn instances_start_together() -> Result<(), Fault> {
+    all_meet_an_empty_database(&SpinServer::start(2)?)
+}
+
+fn all_meet_an_empty_database(server: &SpinServer) -> Result<(), Fault> {
     const CLIENTS: usize = 40;
-    let server = SpinServer::start(2)?;
     std::thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|number| {
