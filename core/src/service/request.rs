@@ -152,7 +152,9 @@ pub(super) async fn read_body<B: Body>(headers: &HeaderMap, body: &mut B, limit:
     if announced.is_some_and(|announced| announced > limit as u64) {
         return Err(too_large());
     }
-    let mut bytes = BytesMut::new();
+    // What is announced is within the limit; growing to it would copy all of it again and again.
+    let announced = announced.and_then(|announced| usize::try_from(announced).ok());
+    let mut bytes = BytesMut::with_capacity(announced.unwrap_or_default());
     loop {
         match body.next_chunk().await {
             Ok(Some(chunk)) => {

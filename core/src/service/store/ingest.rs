@@ -161,15 +161,13 @@ impl<S: Sql> Store<S> {
     /// pages: hosts limit what one statement may answer.
     pub(in crate::service) async fn manifest(&self, scope: Scope) -> Stored<Option<Manifest>> {
         const PAGE: usize = 20_000;
-        let mut manifest = Manifest::new();
         if scope == Scope::default() {
-            return Ok(Some(manifest));
+            return Ok(Some(Manifest::new()));
         }
-        // The last one of the page before: ids that are too long for an index come in the order of
-        // their keys.
-        let mut after = String::new();
+        let mut manifest: Vec<(String, Digest)> = Vec::new();
         loop {
-            let parameters = parameters![scope.scope, &*self.dialect.key(&after), count(PAGE)];
+            let after = manifest.last().map_or("", |(id, _)| id.as_str());
+            let parameters = parameters![scope.scope, &*self.dialect.key(after), count(PAGE)];
             let rows = self.read(self.statements().manifest_page, parameters).await?;
             let mut columns = Columns::of(rows.first().ok_or_else(damaged)?);
             if columns.integer() != scope.revision {
@@ -180,11 +178,12 @@ impl<S: Sql> Store<S> {
             let mut digests = digests.as_bytes().chunks(2 * Digest::BYTES);
             for id in ids.root().elements() {
                 let digest = digests.next().and_then(|digest| str::from_utf8(digest).ok()?.parse().ok());
-                after = self.extracted(id.string().ok_or_else(damaged)?);
-                manifest.insert(after.clone(), digest.ok_or_else(damaged)?);
+                let id = self.extracted(id.string().ok_or_else(damaged)?);
+                manifest.push((id, digest.ok_or_else(damaged)?));
             }
             if ids.root().len() < PAGE {
-                return Ok(Some(manifest));
+                // All but in order already: only ids that are too long for an index may not be.
+                return Ok(Some(manifest.into_iter().collect()));
             }
         }
     }
