@@ -107,11 +107,12 @@ pub(super) fn target(page: &str, size: Size, mut get: impl FnMut(&str) -> Result
     for thousandths in [20, 500, 990] {
         target = target.replace(&format!("{{at:{thousandths}}}"), &time(size.time(thousandths)));
     }
-    let Some(first) = target.strip_suffix("&cursor={next}") else { return Ok(target) };
-    let answer: Value = serde_json::from_str(&get(first)?)?;
+    let Some(first) = target.strip_suffix("cursor={next}") else { return Ok(target) };
+    let plain = first.trim_end_matches(['?', '&']);
+    let answer: Value = serde_json::from_str(&get(plain)?)?;
     Ok(match answer.get("nextCursor").and_then(Value::as_str) {
-        Some(next) => format!("{first}&cursor={next}"),
-        None => first.to_owned(),
+        Some(next) => format!("{first}cursor={next}"),
+        None => plain.to_owned(),
     })
 }
 

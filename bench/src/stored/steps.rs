@@ -146,7 +146,7 @@ fn no_page_and_no_event_does_more_where_more_is_stored() {
     for case in cases::pages().into_iter().chain(events) {
         let (few, (many, most)) = (small.steps(&case).0, large.steps(&case));
         // Some pages hold less where less is stored; what a full page takes is allowed to all.
-        if many > (few * 3 / 2).max(30_000) {
+        if many > (few * 3 / 2).max(60_000) {
             faults.push(format!("{}: {few} steps, and {many}: {most}", case.name));
         }
     }

@@ -328,26 +328,27 @@ impl ChangeFilter {
 
     /// The bounds of the row number of `x`.
     fn range(&self, query: &mut Query) -> String {
-        let mut range = String::new();
-        if let Some(after) = self.after {
-            range.push_str(&format!(" AND x.seq > {}", query.bind(after)));
-        }
-        if let Some(before) = self.before {
-            range.push_str(&format!(" AND x.seq < {}", query.bind(before)));
-        }
-        range
+        self.lower(query) + &self.upper(query)
+    }
+
+    fn lower(&self, query: &mut Query) -> String {
+        self.after.map_or_else(String::new, |after| format!(" AND x.seq > {}", query.bind(after)))
+    }
+
+    fn upper(&self, query: &mut Query) -> String {
+        self.before.map_or_else(String::new, |before| format!(" AND x.seq < {}", query.bind(before)))
     }
 
     /// The changes of any scope, or of any type, in their order.
     fn in_order(&self, query: &mut Query, limit: &str) -> String {
-        let range = self.range(query);
         let order = self.order();
+        // One bound on a side: of two, an index may be followed from the wrong one on.
         let of = match self.change {
-            Some(change) => format!("x.type = {}", query.bind(change)),
+            Some(change) => format!("x.type = {}{}", query.bind(change), self.range(query)),
             // Something to begin with; and no other index than that of the order.
-            None => "x.seq > 0".to_owned(),
+            None => format!("x.seq > {}{}", query.bind(self.after.unwrap_or_default()), self.upper(query)),
         };
-        format!("SELECT x.seq, x.scope FROM changes x WHERE {of}{range} ORDER BY x.seq {order} LIMIT {limit}")
+        format!("SELECT x.seq, x.scope FROM changes x WHERE {of} ORDER BY x.seq {order} LIMIT {limit}")
     }
 
     /// Those of a walk in their order that are in one of the scopes.
@@ -382,7 +383,10 @@ impl ChangeFilter {
         match query.dialect {
             // The queue of the recursion is the heap of the merge.
             Dialect::Sqlite => {
-                let (best, beyond) = if self.descending { ("max", "<") } else { ("min", ">") };
+                let (best, beyond, end) = match self.descending {
+                    true => ("max", "<", self.lower(query)),
+                    false => ("min", ">", self.upper(query)),
+                };
                 format!(
                     "WITH RECURSIVE merge(scope, type, seq) AS (
                         SELECT scope, type, seq FROM (
@@ -395,7 +399,7 @@ impl ChangeFilter {
                         SELECT m.scope, m.type, c.seq FROM merge m CROSS JOIN changes c
                         WHERE c.seq = (
                             SELECT {best}(x.seq) FROM changes x
-                            WHERE x.scope = m.scope{of} AND x.type = m.type AND x.seq {beyond} m.seq{range})
+                            WHERE x.scope = m.scope{of} AND x.type = m.type AND x.seq {beyond} m.seq{end})
                         ORDER BY 3 {order} LIMIT {limit}
                     ) SELECT seq FROM merge"
                 )
