@@ -512,12 +512,12 @@ impl<S: Sql> Store<S> {
                     row_number() OVER (ORDER BY scope, resource_id) AS number
                 FROM ({listed}) AS listed
             ) AS page
-            JOIN scopes s ON s.scope = page.scope
-            JOIN integrations i ON i.id = s.integration_id
+            CROSS JOIN scopes s CROSS JOIN integrations i
             LEFT JOIN changes c ON c.seq = page.change_seq
             LEFT JOIN commits k ON k.seq = c.commit_seq
-            WHERE page.number = 1 OR page.bytes <= {bytes}
-            ORDER BY page.scope, page.resource_id"
+            WHERE s.scope = page.scope AND i.id = s.integration_id
+                AND (page.number = 1 OR page.bytes <= {bytes})
+            ORDER BY page.number"
         );
         let rows = self.read(&query.statement(statement), query.parameters).await?;
         let page = cut_page(&rows, limit, |columns| {
@@ -590,6 +590,8 @@ impl<S: Sql> Store<S> {
         let bytes = query.bind(PAGE_BYTES);
         let order = filter.order();
         let (id, provenance) = (query.id_of("c"), Provenance::COLUMNS);
+        // `CROSS JOIN` keeps the page outermost: SQLite knows nothing of its length, and may walk all
+        // changes for the sake of their order.
         let statement = format!(
             "SELECT page.total, c.seq, k.id, c.seq - k.first_change, {id}, c.type, c.fields,
                 p.payload, p.digest, c.payload, c.digest,
@@ -600,16 +602,15 @@ impl<S: Sql> Store<S> {
                     row_number() OVER (ORDER BY seq {order}) AS number
                 FROM (
                     SELECT c.seq, c.size + coalesce(p.size, 0) AS size
-                    FROM ({listed}) AS l JOIN changes c ON c.seq = l.seq LEFT JOIN changes p ON p.seq = c.previous
+                    FROM ({listed}) AS l CROSS JOIN changes c LEFT JOIN changes p ON p.seq = c.previous
+                    WHERE c.seq = l.seq
                 ) AS listed
             ) AS page
-            JOIN changes c ON c.seq = page.seq
-            LEFT JOIN changes p ON p.seq = c.previous
-            JOIN commits k ON k.seq = c.commit_seq
-            JOIN scopes s ON s.scope = c.scope
-            JOIN integrations i ON i.id = s.integration_id
-            WHERE page.number = 1 OR page.bytes <= {bytes}
-            ORDER BY c.seq {order}"
+            CROSS JOIN changes c LEFT JOIN changes p ON p.seq = c.previous
+            CROSS JOIN commits k CROSS JOIN scopes s CROSS JOIN integrations i
+            WHERE c.seq = page.seq AND k.seq = c.commit_seq AND s.scope = c.scope AND i.id = s.integration_id
+                AND (page.number = 1 OR page.bytes <= {bytes})
+            ORDER BY page.number"
         );
         let rows = self.read(&query.statement(statement), query.parameters).await?;
         let mut all_intact = true;
