@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: builds what is measured as it is shipped, and measures it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -57,26 +57,10 @@ pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
     }
 }
 
-/// The shortened benchmarks of the server, as a test: that all of them work and find what they expect. What
-/// is measured is built as the tests are, so the figures say nothing.
-pub(crate) fn short(workspace: &Workspace) -> Result<()> {
-    let programs = ["tidegate", "server", "growth"];
-    let mut build = workspace.cargo(["build", "--workspace", "--all-features"]);
-    process::run(build.args(programs.map(|program| format!("--bin={program}"))))?;
-    let [tidegate, server, growth] = programs.map(|program| {
-        workspace.target.join("debug").join(format!("{program}{}", std::env::consts::EXE_SUFFIX))
-    });
-    run_growth(workspace, Command::new(growth), &tidegate, true)?;
-    run_server(workspace, Command::new(server), &tidegate, true)
-}
-
 /// Two databases of several gigabytes below `target/`, which are removed again.
 fn growth(workspace: &Workspace, quick: bool) -> Result<()> {
     let tidegate = artefacts::native(workspace)?;
-    run_growth(workspace, program_of(workspace, "growth", "growth"), &tidegate, quick)
-}
-
-fn run_growth(workspace: &Workspace, mut command: Command, tidegate: &Path, quick: bool) -> Result<()> {
+    let mut command = program_of(workspace, "growth", "growth");
     command.arg("--program").arg(tidegate);
     command.arg("--directory").arg(workspace.target.join("xtask"));
     if quick {
@@ -129,25 +113,30 @@ fn js(workspace: &Workspace) -> Result<()> {
 /// The server under load. Quickly, only to see that all of it works.
 fn server(workspace: &Workspace, quick: bool) -> Result<()> {
     let tidegate = artefacts::native(workspace)?;
-    run_server(workspace, program_of(workspace, "server", "server"), &tidegate, quick)
-}
-
-fn run_server(workspace: &Workspace, mut command: Command, tidegate: &Path, quick: bool) -> Result<()> {
-    let programs = workspace.root.join("bench/js");
-    tools::npm_packages(&programs)?;
+    let mut command = program_of(workspace, "server", "server");
     command.arg("--tidegate").arg(tidegate);
     // On the disk that is built on: a temporary directory may be in memory, where a sync is nothing.
     command.arg("--directory").arg(workspace.target.join("xtask/server"));
-    match tools::npm_addon(&programs, "better-sqlite3", "build/Release/better_sqlite3.node") {
-        Ok(()) => {
-            command.arg("--fastify").arg(programs.join("server.mjs"));
-        }
-        Err(error) => println!("skipped: what a user would write; {error:#}"),
+    if let Some(fastify) = fastify(workspace)? {
+        command.arg("--fastify").arg(fastify);
     }
     if quick {
         command.arg("--quick");
     }
     process::run(&mut command)
+}
+
+/// What a user would write instead of the server, where it can be run.
+pub(crate) fn fastify(workspace: &Workspace) -> Result<Option<PathBuf>> {
+    let programs = workspace.root.join("bench/js");
+    tools::npm_packages(&programs)?;
+    match tools::npm_addon(&programs, "better-sqlite3", "build/Release/better_sqlite3.node") {
+        Ok(()) => Ok(Some(programs.join("server.mjs"))),
+        Err(error) => {
+            println!("skipped: what a user would write; {error:#}");
+            Ok(None)
+        }
+    }
 }
 
 /// Writes down what the core is measured with, and gives the directory.

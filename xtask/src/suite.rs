@@ -12,7 +12,7 @@ use crate::{artefacts, bench, component, features, npm, process, toolchain, tool
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
 /// What fails fast comes first; what has to be fetched and built once comes last.
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 13] = [
     ("format", format),
     ("features of serde_json", features::check),
     ("clippy", clippy),
@@ -21,7 +21,6 @@ const STEPS: [Step; 14] = [
     ("component", |workspace| component::shipped(workspace).map(|_| ())),
     ("npm package", npm::test),
     ("tests", tests),
-    ("short benchmarks", bench::short),
     ("example page", example_page),
     ("documentation", documentation),
     ("packages of the core", package),
@@ -83,6 +82,9 @@ fn tests(workspace: &Workspace) -> Result<()> {
         command.env("TIDEGATE_CHROMIUM", chromium);
     }
     tools::postgres();
+    if let Some(fastify) = bench::fastify(workspace)? {
+        command.env("TIDEGATE_FASTIFY", fastify);
+    }
     process::run(&mut command)
 }
 
