@@ -43,7 +43,7 @@ fn nothing_is_lost(store: Store, kills: u32) -> Result<(), Fault> {
     println!("{report}");
     let answered = |kind: &str| report.answered.get(kind).copied().unwrap_or_default();
     // Otherwise nothing was shown.
-    if ["singles", "bulks", "deletes"].iter().any(|kind| answered(kind) < u64::from(kills))
+    if ["singles", "bulks", "deletes"].iter().any(|kind| answered(kind) == 0)
         || report.unanswered.iter().sum::<u64>() == 0
     {
         return Err(format!("too little was under way:\n{report}"));
