@@ -19,8 +19,6 @@ use crate::measure::{Side, all_in_turn, seconds, seconds_each};
 
 /// What a request may cost at the most beside much, where it costs one beside little.
 const MOST: f64 = 1.5;
-const ROUNDS: usize = 9;
-const TURN: Duration = Duration::from_millis(12);
 
 /// What is compared.
 #[derive(Debug, Clone, Copy)]
@@ -29,16 +27,29 @@ pub struct Sizes {
     pub small: Size,
     /// What is much.
     pub large: Size,
+    /// How often each side has its turn.
+    rounds: usize,
+    /// How long one takes at least.
+    turn: Duration,
 }
 
 impl Sizes {
     /// A thousand resources, and a million.
-    pub const WHOLE: Self = Self::of(1_000_000, 1_000);
-    /// A thousand resources, and ten thousand.
-    pub const QUICK: Self = Self::of(10_000, 100);
+    pub const WHOLE: Self = Self {
+        rounds: 9,
+        turn: Duration::from_millis(12),
+        ..Self::QUICK.beside(Size { resources: 1_000_000, scopes: 1_000 })
+    };
+    /// A thousand resources, and ten thousand; each request once, to see that it works.
+    pub const QUICK: Self = Self {
+        small: Size { resources: 1_000, scopes: 10 },
+        large: Size { resources: 10_000, scopes: 100 },
+        rounds: 1,
+        turn: Duration::ZERO,
+    };
 
-    const fn of(resources: i64, scopes: i64) -> Self {
-        Self { small: Size { resources: 1_000, scopes: 10 }, large: Size { resources, scopes } }
+    const fn beside(self, large: Size) -> Self {
+        Self { large, ..self }
     }
 }
 
@@ -72,7 +83,7 @@ pub fn run(program: &Path, directory: &Path, sizes: Sizes) -> Result<()> {
     let [small, large] = sites.as_mut_slice() else { bail!("there are two databases") };
     let mut table = Table::default();
     for case in cases::pages().into_iter().chain(cases::writes()) {
-        let ratio = compare(&case, small, large).with_context(|| case.name.clone())?;
+        let ratio = compare(&case, &sizes, small, large).with_context(|| case.name.clone())?;
         table.add(&case, ratio);
     }
     table.finish();
@@ -82,27 +93,29 @@ pub fn run(program: &Path, directory: &Path, sizes: Sizes) -> Result<()> {
 /// The milliseconds that a case takes on either.
 fn compare(
     case: &Case,
+    sizes: &Sizes,
     (small, small_size): &mut (Server, Size),
     (large, large_size): &mut (Server, Size),
 ) -> Result<[f64; 2]> {
-    let mut sides: Vec<Side<'_>> = vec![side(case, small, *small_size)?, side(case, large, *large_size)?];
-    let medians = all_in_turn(ROUNDS, &mut sides)?;
+    let mut sides: Vec<Side<'_>> =
+        vec![side(case, sizes.turn, small, *small_size)?, side(case, sizes.turn, large, *large_size)?];
+    let medians = all_in_turn(sizes.rounds, &mut sides)?;
     let [small, large] = medians.as_slice() else { bail!("two sides have two medians") };
     Ok([small * 1e3, large * 1e3])
 }
 
-fn side<'s>(case: &'s Case, server: &'s mut Server, size: Size) -> Result<Side<'s>> {
+fn side<'s>(case: &'s Case, turn: Duration, server: &'s mut Server, size: Size) -> Result<Side<'s>> {
     Ok(match &case.kind {
         Kind::Page(target) => {
             let target = server.page(target, size)?;
             let answer = server.get(&target)?;
             ensure!(answer.contains("\"items\":["), "{target}: {answer}");
-            Box::new(move || seconds_each(TURN, || server.get(&target).map(|_| ())))
+            Box::new(move || seconds_each(turn, || server.get(&target).map(|_| ())))
         }
         Kind::Event => {
             let mut number = 0;
             Box::new(move || {
-                seconds_each(TURN, || {
+                seconds_each(turn, || {
                     number += 1;
                     let body = format!(r#"{{"id":"event-{}","at":{number},"note":"n"}}"#, number % 100);
                     server.ingest("event/t0", &body).map(|_| ())
