@@ -233,7 +233,7 @@ impl<S: Sql, C: Clock, R: Randomness, T: Configuration> Service<S, C, R, T> {
         if !admission.enabled {
             return Err(Failure::new(Code::IntegrationDisabled, "this integration is switched off"));
         }
-        match admission.table.clone() {
+        match admission.table.take() {
             None => Err(Failure::new(Code::UnknownTable, "the integration's group has no such table")),
             Some(table) if table.retired => Err(Failure::new(Code::TableRetired, "this table was removed")),
             Some(found) => {

@@ -7,20 +7,14 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use tidegate::{Database, SqliteStore};
 
-use super::{Failure, Verdict, stored_database};
+use super::database::DatabaseArgument;
+use super::{Failure, Verdict};
 
 /// Write a copy of a SQLite database into a new file, beside a server that goes on using it.
 #[derive(Debug, Args)]
 pub(super) struct Backup {
-    /// Where the state is: `sqlite:PATH`
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "TIDEGATE_DATABASE_URL",
-        hide_env_values = true,
-        default_value = "sqlite:tidegate.db"
-    )]
-    database: String,
+    #[command(flatten)]
+    database: DatabaseArgument,
 
     /// The file to write; there must not be one yet
     target: PathBuf,
@@ -29,7 +23,7 @@ pub(super) struct Backup {
 impl Backup {
     /// Copies. There is either a whole copy under that name afterwards, or none.
     pub(super) fn run(self) -> Result<Verdict, Failure> {
-        let Database::File(source) = stored_database(&self.database)? else {
+        let Database::File(source) = self.database.stored()? else {
             return Err(Failure::new(
                 "this copies SQLite files; PostgreSQL has `pg_dump` for a copy, and base backups with \
                  `pg_basebackup`",

@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+mod database;
 mod input;
 mod logs;
 mod plan;
@@ -15,7 +16,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use serde::Serialize;
-use tidegate::Database;
 
 /// The same gate for a company's own data in the browser, at the edge and here.
 #[derive(Debug, Parser)]
@@ -82,17 +82,6 @@ impl Failure {
 impl Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// A database that is there already: a file that is not is not made.
-fn stored_database(url: &str) -> Result<Database, Failure> {
-    match url.parse::<Database>().map_err(Failure::new)? {
-        Database::Memory => Err(Failure::new("what is in memory ends with its process")),
-        Database::File(path) if !path.is_file() => {
-            Err(Failure::new(format_args!("there is no file `{}`", path.display())))
-        }
-        database => Ok(database),
     }
 }
 

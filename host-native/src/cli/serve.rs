@@ -6,9 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use clap::Args;
-use tidegate::{AdminToken, AllowedOrigins, Config, ConnectionLimits, Database, Server};
+use tidegate::{AdminToken, AllowedOrigins, Config, ConnectionLimits, Server};
 use tidegate_core::service::Demo;
 
+use super::database::DatabaseArgument;
 use super::logs::{self, LogFormat, LogLevel};
 use super::{Failure, Verdict};
 
@@ -19,15 +20,8 @@ pub(super) struct Serve {
     #[arg(long, env = "TIDEGATE_ADDR", default_value = "127.0.0.1:7070", value_parser = resolve)]
     addr: SocketAddr,
 
-    /// Where the state is: `sqlite:PATH` or `sqlite::memory:`
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "TIDEGATE_DATABASE_URL",
-        hide_env_values = true,
-        default_value = "sqlite:tidegate.db"
-    )]
-    database: String,
+    #[command(flatten)]
+    database: DatabaseArgument,
 
     /// The bearer token for managing and reading; 16 random characters or more withstand guessing
     #[arg(long, value_name = "TOKEN", env = "TIDEGATE_ADMIN_TOKEN", hide_env_values = true)]
@@ -60,8 +54,7 @@ impl Serve {
     pub(super) fn run(self) -> Result<Verdict, Failure> {
         let config = Config {
             addr: self.addr,
-            // Parsed here and not by clap, which would repeat a wrong value in its message.
-            database: self.database.parse::<Database>().map_err(Failure::new)?,
+            database: self.database.parsed()?,
             admin_token: AdminToken::new(self.admin_token).map_err(Failure::new)?,
             allowed_origins: self.allow_origin.join(",").parse::<AllowedOrigins>().map_err(Failure::new)?,
             demo: self.demo,

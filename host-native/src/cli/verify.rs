@@ -5,8 +5,9 @@ use serde::Serialize;
 use tidegate::{AllowedOrigins, Database, NativeStore, SystemClock, SystemRandomness};
 use tidegate_core::service::{Fault, Service, Settings, Sql, SqlValue, Verified};
 
+use super::database::DatabaseArgument;
 use super::report::line;
-use super::{Failure, Verdict, print, stored_database};
+use super::{Failure, Verdict, print};
 
 /// Check that what is stored agrees with itself.
 ///
@@ -15,15 +16,8 @@ use super::{Failure, Verdict, print, stored_database};
 /// using the database meanwhile.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// Where the state is: `sqlite:PATH` or `postgres://…`
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "TIDEGATE_DATABASE_URL",
-        hide_env_values = true,
-        default_value = "sqlite:tidegate.db"
-    )]
-    database: String,
+    #[command(flatten)]
+    database: DatabaseArgument,
 
     /// Print the report as JSON
     #[arg(long)]
@@ -45,7 +39,7 @@ struct Report {
 impl Verify {
     /// Verifies, and prints what was found.
     pub(super) fn run(self) -> Result<Verdict, Failure> {
-        let database = stored_database(&self.database)?;
+        let database = self.database.stored()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
